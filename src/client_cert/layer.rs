@@ -1,0 +1,299 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderMap;
+use rustls_pki_types::CertificateDer;
+use tower_layer::Layer;
+
+use super::owned::OwnedHeaders;
+use super::service::ClientCert;
+use crate::dialect::{Dialect, Outgoing, Skipper, VerifyStatus};
+use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification};
+use crate::policy::ClientAuthPolicy;
+
+/// Writes the client's certificate into headers for the service behind, and makes sure that nobody else does.
+///
+/// For each request, whatever becomes of it:
+///
+/// 1. Every header the dialect owns is removed, in any spelling a backend might read as the same name (any case, and
+///    any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop it.
+///    Request trailers of those names are removed from the body ([`StripTrailers`](super::StripTrailers)).
+/// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
+///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
+///
+/// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`], a
+/// plaintext one for example, the layer still strips; and since this is rarely meant, it says so once, as a warning
+/// (feature `tracing`).
+///
+/// Which certificates are written is the dialect's custom: Skipper's header carries what was presented, and a second
+/// one tells whether it was verified; dialects whose readers take a certificate for a verified one get the verified
+/// path only. [`only_verified`](Self::only_verified), [`verified_path`](Self::verified_path) and
+/// [`forward_unverified`](Self::forward_unverified) say otherwise.
+///
+/// Layers stack: two dialects at once are two layers.
+///
+/// ```
+/// use axum::Router;
+/// use tower_client_cert::ClientCertLayer;
+///
+/// let app: Router = Router::new()/* .fallback(proxy) */.layer(ClientCertLayer::new());
+/// ```
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct ClientCertLayer<D = Skipper> {
+    config: Arc<Config<D>>,
+}
+
+/// A layer's settings, shared by the services it makes.
+pub(super) struct Config<D> {
+    dialect: Arc<D>,
+    pub(super) owned: Arc<OwnedHeaders>,
+    chain: Chain,
+    forward_unverified: bool,
+    max_certificates: usize,
+    max_value_size: usize,
+    /// Changes with every setting, so that a connection never serves one layer's headers to another.
+    id: LayerId,
+    warned: Arc<Once>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Chain {
+    Presented,
+    VerifiedPath,
+}
+
+impl ClientCertLayer {
+    /// Skipper's dialect: `X-Forwarded-Tls-Client-Cert`, byte for byte, and `X-Forwarded-Tls-Client-Cert-Verify`.
+    pub fn new() -> Self {
+        Self::with_dialect(Skipper::new())
+    }
+
+    /// Without `X-Forwarded-Tls-Client-Cert-Verify`, exactly as Skipper does.
+    ///
+    /// Under a policy that does not verify, the backend then can't tell a certificate of your CA from one that
+    /// anybody made. A companion that a client sends is stripped all the same.
+    pub fn without_verify_header(self) -> Self {
+        self.with(|config| config.dialect = Arc::new(Skipper::clone(&config.dialect).without_verify_header()))
+    }
+}
+
+impl Default for ClientCertLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: Dialect> ClientCertLayer<D> {
+    /// Any dialect, with its customs.
+    pub fn with_dialect(dialect: D) -> Self {
+        let config = Config {
+            owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
+            chain: if dialect.forwards_unverified() { Chain::Presented } else { Chain::VerifiedPath },
+            forward_unverified: dialect.forwards_unverified(),
+            dialect: Arc::new(dialect),
+            max_certificates: usize::MAX,
+            max_value_size: 64 * 1024,
+            id: next_id(),
+            warned: Arc::new(Once::new()),
+        };
+        Self { config: Arc::new(config) }
+    }
+}
+
+impl<D> ClientCertLayer<D> {
+    /// Write the client's own certificate and none of its issuers': short for `max_certificates(1)`.
+    pub fn leaf_only(self) -> Self {
+        self.max_certificates(1)
+    }
+
+    /// Write at most this many certificates, the client's own included and first; 0 counts as 1. Unlimited unless
+    /// set: the acceptor has its own limit on what a client may present.
+    pub fn max_certificates(self, max: usize) -> Self {
+        self.with(|config| config.max_certificates = max.max(1))
+    }
+
+    /// Write the path that was verified instead of all that was presented, and unverified certificates not at all.
+    pub fn verified_path(self) -> Self {
+        self.with(|config| (config.chain, config.forward_unverified) = (Chain::VerifiedPath, false))
+    }
+
+    /// Write certificates only if they were verified. A status header still says why one is missing.
+    pub fn only_verified(self) -> Self {
+        self.with(|config| config.forward_unverified = false)
+    }
+
+    /// Write certificates that were *not* verified too, with all that came with them.
+    ///
+    /// Anybody can make a certificate with any name in it. Use it only if every reader of the dialect looks at a
+    /// status header, or checks the certificate itself.
+    pub fn forward_unverified(self) -> Self {
+        self.with(|config| config.forward_unverified = true)
+    }
+
+    /// The largest value to write, in bytes: 64 KiB unless set, while nginx takes 8 KB and Node.js 16 KB by default.
+    ///
+    /// A value is never cut. If it is larger, the client's own certificate is written alone; if that is still too
+    /// large, none, and the status is `FAILED:certificate too large to forward`, so that nobody is let in who can't
+    /// be named. Either is a warning (feature `tracing`), once per connection.
+    pub fn max_value_size(self, bytes: usize) -> Self {
+        self.with(|config| config.max_value_size = bytes)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Config<D>)) -> Self {
+        let mut config = Arc::unwrap_or_clone(self.config);
+        change(&mut config);
+        config.id = next_id();
+        Self { config: Arc::new(config) }
+    }
+}
+
+fn next_id() -> LayerId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl<D: Dialect> Config<D> {
+    /// The headers for a connection, ready to insert.
+    pub(super) fn headers_for(&self, info: Option<&TlsConnectInfo>) -> Headers {
+        self.warn_once_if_nothing_can_arrive(info);
+        match info {
+            Some(info) => info.headers_once(self.id, || self.encode(info.peer_certificates())),
+            None => self.encode(None),
+        }
+    }
+
+    fn encode(&self, peer: Option<&PeerCertificates>) -> Headers {
+        let Some(peer) = peer else { return self.write(&[], VerifyStatus::None) };
+        let status = match peer.verification() {
+            Verification::Verified => VerifyStatus::Success,
+            Verification::Unverified(reason) => VerifyStatus::Failed(reason.as_str().into()),
+        };
+        let chain = match (self.chain, peer.verified_path()) {
+            (_, None) if !self.forward_unverified => &[],
+            (Chain::Presented, _) | (_, None) => peer.presented(),
+            (Chain::VerifiedPath, Some(path)) => path,
+        };
+        let chain = chain.get(..self.max_certificates).unwrap_or(chain);
+        let Some(leaf) = chain.get(..1) else { return self.write(&[], status) };
+
+        let headers = self.write(chain, status.clone());
+        let Some(size) = self.oversize(&headers) else { return headers };
+        warn_oversize(
+            size,
+            self.max_value_size,
+            "the client's own certificate is forwarded without its chain",
+        );
+        let headers = self.write(leaf, status);
+        let Some(size) = self.oversize(&headers) else { return headers };
+        warn_oversize(size, self.max_value_size, "no certificate is forwarded");
+        self.write(&[], VerifyStatus::Failed("certificate too large to forward".into()))
+    }
+
+    fn write(&self, certificates: &[CertificateDer<'static>], status: VerifyStatus) -> Headers {
+        let mut headers = HeaderMap::new();
+        self.dialect.encode(&Outgoing::new(certificates, status), &mut headers);
+        headers
+            .iter()
+            .filter(|(name, _)| {
+                let owned = self.owned.contains(name.as_str().as_bytes());
+                if !owned {
+                    warn_not_owned(name);
+                }
+                owned
+            })
+            .map(|(name, value)| {
+                let mut value = value.clone();
+                value.set_sensitive(true);
+                (name.clone(), value)
+            })
+            .collect()
+    }
+
+    /// The size of the largest value, if it is more than may be.
+    fn oversize(&self, headers: &Headers) -> Option<usize> {
+        headers.iter().map(|(_, value)| value.len()).max().filter(|size| *size > self.max_value_size)
+    }
+
+    fn warn_once_if_nothing_can_arrive(&self, info: Option<&TlsConnectInfo>) {
+        match info.map(TlsConnectInfo::policy) {
+            None => self.warned.call_once(warn_no_connect_info),
+            Some(Some(ClientAuthPolicy::NoClientCert)) => self.warned.call_once(warn_no_client_cert),
+            Some(_) => {}
+        }
+    }
+}
+
+fn warn_no_connect_info() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        "ClientCertLayer has no certificate to forward: the request carries no TlsConnectInfo. Serve it with \
+         `axum::serve(TlsListener::new(listener, acceptor), tower_client_cert::make_service(app))`, or, in a server of \
+         your own, wrap the service of each connection with `info.layer(service)`, where \
+         `let (stream, info) = acceptor.accept(io).await?`"
+    );
+}
+
+fn warn_no_client_cert() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        "ClientCertLayer has no certificate to forward: the policy is NoClientCert, so no client is ever asked for one. \
+         Build the verifier with `ClientAuthPolicy::RequestClientCert.verifier()`, or another policy that asks"
+    );
+}
+
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn warn_oversize(size: usize, max: usize, consequence: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(size, max, "client certificate header too large: {consequence}");
+}
+
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn warn_not_owned(name: &http::HeaderName) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(%name, "dialect wrote a header that is not among its header_names(): not sent, since a client could forge it");
+}
+
+impl<S, D> Layer<S> for ClientCertLayer<D> {
+    type Service = ClientCert<S, D>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClientCert::new(inner, Arc::clone(&self.config))
+    }
+}
+
+impl<D> Clone for ClientCertLayer<D> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config) }
+    }
+}
+
+impl<D> Clone for Config<D> {
+    fn clone(&self) -> Self {
+        Self {
+            dialect: Arc::clone(&self.dialect),
+            owned: Arc::clone(&self.owned),
+            warned: Arc::clone(&self.warned),
+            ..*self
+        }
+    }
+}
+
+impl<D> fmt::Debug for Config<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("dialect", &std::any::type_name::<D>())
+            .field("chain", &self.chain)
+            .field("forward_unverified", &self.forward_unverified)
+            .field("max_certificates", &self.max_certificates)
+            .field("max_value_size", &self.max_value_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D> fmt::Debug for ClientCertLayer<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientCertLayer").field(&self.config).finish()
+    }
+}

@@ -1,0 +1,267 @@
+//! `axum::serve` over TLS: a listener that shakes hands off the accept loop, and the service that tells each request
+//! what the handshake found out.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use axum::Extension;
+use axum::extract::ConnectInfo;
+use axum::middleware::AddExtension;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::server::TlsStream;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
+use crate::tls::ClientCertAcceptor;
+
+/// A [`Listener`] for [`axum::serve`] that speaks TLS.
+///
+/// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody. One that fails is
+/// an event at level `debug` (feature `tracing`), and the listener goes on. Dropping the listener, which is what axum
+/// does at the start of a graceful shutdown, cuts handshakes that are not finished.
+///
+/// HTTP/2 needs `alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()]` in the rustls configuration, and axum's
+/// feature `http2`.
+///
+/// Serve it with [`make_service`]. [`ListenerExt::tap_io`](axum::serve::ListenerExt::tap_io) works as usual:
+///
+/// ```no_run
+/// use axum::serve::ListenerExt as _;
+/// use axum::{Router, routing::get};
+/// use tower_client_cert::{ClientCertAcceptor, PeerCertificates, TlsListener, make_service};
+///
+/// # async fn serve(acceptor: ClientCertAcceptor) -> std::io::Result<()> {
+/// let app = Router::new().route("/", get(|peer: Option<PeerCertificates>| async move { format!("{peer:?}") }));
+/// let tcp = tokio::net::TcpListener::bind("127.0.0.1:8443").await?;
+/// let listener = TlsListener::new(tcp, acceptor).tap_io(|tls| {
+///     let _ = tls.get_ref().0.get_ref().set_nodelay(true);
+/// });
+/// axum::serve(listener, make_service(app)).await
+/// # }
+/// ```
+pub struct TlsListener<L: Listener> {
+    inner: L,
+    acceptor: ClientCertAcceptor,
+    handshakes: JoinSet<Option<Connected<L>>>,
+    /// The same handshakes, oldest first, with some that are finished.
+    oldest_first: VecDeque<AbortHandle>,
+    max_handshakes: usize,
+}
+
+/// A connection after its handshake.
+type Connected<L> = (TlsStream<Captured<<L as Listener>::Io>>, <L as Listener>::Addr);
+
+impl<L: Listener> TlsListener<L> {
+    /// Accepts connections from `inner`, a [`TcpListener`](tokio::net::TcpListener) for example.
+    pub fn new(inner: L, acceptor: ClientCertAcceptor) -> Self {
+        Self {
+            inner,
+            acceptor,
+            handshakes: JoinSet::new(),
+            oldest_first: VecDeque::new(),
+            max_handshakes: 16 * 1024,
+        }
+    }
+
+    /// The most handshakes under way at a time: 16,384 unless set, which take about 15 KiB each.
+    ///
+    /// Beyond it the oldest gives way to the newest: an honest client is done in milliseconds, so the oldest is not
+    /// one. A small number would let few attackers keep everybody out.
+    #[must_use]
+    pub fn max_handshakes(mut self, max: usize) -> Self {
+        self.max_handshakes = max.max(1);
+        self
+    }
+}
+
+impl<L> TlsListener<L>
+where
+    L: Listener,
+    L::Addr: fmt::Debug + 'static,
+{
+    fn shake_hands(&mut self, io: L::Io, address: L::Addr) {
+        let acceptor = self.acceptor.clone();
+        let handshake = self.handshakes.spawn(async move {
+            match acceptor.accept(Captured { io, info: OnceLock::new() }).await {
+                Ok((stream, info)) => {
+                    // It is new, so it is empty.
+                    let _ = stream.get_ref().0.info.set(info);
+                    Some((stream, address))
+                }
+                Err(_error) => {
+                    #[cfg(feature = "tracing")]
+                    tracing::debug!(peer = ?address, error = %_error, "no TLS connection");
+                    None
+                }
+            }
+        });
+        while self.oldest_first.front().is_some_and(AbortHandle::is_finished) {
+            self.oldest_first.pop_front();
+        }
+        if self.oldest_first.len() >= self.max_handshakes {
+            if let Some(oldest) = self.oldest_first.pop_front() {
+                oldest.abort();
+            }
+        }
+        self.oldest_first.push_back(handshake);
+    }
+}
+
+impl<L> Listener for TlsListener<L>
+where
+    L: Listener,
+    L::Addr: fmt::Debug + 'static,
+{
+    type Io = TlsStream<Captured<L::Io>>;
+    type Addr = L::Addr;
+
+    /// Cancel-safe, as axum needs it: what has arrived is kept in the listener.
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            tokio::select! {
+                (io, address) = self.inner.accept() => self.shake_hands(io, address),
+                Some(handshake) = self.handshakes.join_next() => {
+                    // An error means that it was cut, to give way to a newer one.
+                    if let Ok(Some(connection)) = handshake {
+                        return connection;
+                    }
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.inner.local_addr()
+    }
+}
+
+impl<L: Listener + fmt::Debug> fmt::Debug for TlsListener<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsListener")
+            .field("inner", &self.inner)
+            .field("acceptor", &self.acceptor)
+            .field("handshakes", &self.handshakes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The transport under a [`TlsListener`]'s streams: the socket, and what the handshake on it found out.
+///
+/// `axum::serve` hands a connection's stream to the service that it makes, and nothing else, so the stream is where
+/// this travels.
+#[derive(Debug)]
+pub struct Captured<IO> {
+    io: IO,
+    info: OnceLock<TlsConnectInfo>,
+}
+
+impl<IO> Captured<IO> {
+    /// The socket.
+    #[must_use]
+    pub fn get_ref(&self) -> &IO {
+        &self.io
+    }
+
+    /// What the handshake found out; `None` while it lasts.
+    #[must_use]
+    pub fn tls_connect_info(&self) -> Option<&TlsConnectInfo> {
+        self.info.get()
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Captured<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// Makes `axum::serve` put [`TlsConnectInfo`] on every request to `service`, and `ConnectInfo` with the client's
+/// address, as `into_make_service_with_connect_info` would.
+///
+/// It works on a [`TlsListener`], and on whatever wraps one and keeps its streams.
+///
+/// ```no_run
+/// use axum::{Router, extract::ConnectInfo, routing::get};
+/// use std::net::SocketAddr;
+/// use tower_client_cert::{ClientCertLayer, TlsConnectInfo, make_service};
+///
+/// # async fn serve(listener: tower_client_cert::TlsListener<tokio::net::TcpListener>) -> std::io::Result<()> {
+/// async fn hello(ConnectInfo(address): ConnectInfo<SocketAddr>, tls: TlsConnectInfo) -> String {
+///     format!("{address} over {:?}", tls.protocol_version())
+/// }
+///
+/// let app = Router::new().route("/", get(hello)).layer(ClientCertLayer::new());
+/// axum::serve(listener, make_service(app)).await
+/// # }
+/// ```
+pub fn make_service<S>(service: S) -> MakeService<S> {
+    MakeService { service }
+}
+
+/// Made by [`make_service`].
+#[derive(Clone, Debug)]
+pub struct MakeService<S> {
+    service: S,
+}
+
+impl<'a, S, L, IO> Service<IncomingStream<'a, L>> for MakeService<S>
+where
+    S: Clone,
+    L: Listener<Io = TlsStream<Captured<IO>>>,
+    L::Addr: Clone + Sync + 'static,
+{
+    type Response = WithTlsConnectInfo<AddExtension<S, ConnectInfo<L::Addr>>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, stream: IncomingStream<'a, L>) -> Self::Future {
+        // A stream that a listener hands out has been through its handshake.
+        let info = stream.io().get_ref().0.tls_connect_info().cloned();
+        let info = info.unwrap_or_else(|| TlsConnectInfo::new(None));
+        let address = Extension(ConnectInfo(stream.remote_addr().clone()));
+        ready(Ok(info.layer(address.layer(self.service.clone()))))
+    }
+}

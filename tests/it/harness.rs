@@ -1,0 +1,176 @@
+//! A client with an identity of its choice, and servers to try it on. Everything over loopback, on ports the kernel
+//! chooses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tower_client_cert::{
+    ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, TlsListener, make_service,
+};
+
+use crate::pki::{Authority, Identity};
+
+/// aws-lc-rs, since it knows P-521.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+pub(crate) fn verifier(policy: ClientAuthPolicy) -> ClientVerifierBuilder {
+    policy.verifier().provider(provider())
+}
+
+/// The CA of the server, and the server's own certificate for `localhost` and `127.0.0.1`.
+pub(crate) struct ServerPki {
+    pub(crate) ca: Authority,
+    pub(crate) server: Identity,
+}
+
+impl ServerPki {
+    pub(crate) fn new() -> Self {
+        let ca = Authority::root("server CA");
+        let server = ca.server(&["localhost", "127.0.0.1"]);
+        Self { ca, server }
+    }
+
+    pub(crate) fn config(&self, verifier: &Arc<ClientVerifier>) -> ServerConfig {
+        let mut config = verifier
+            .server_config()
+            .unwrap()
+            .with_single_cert(self.server.chain.clone(), self.server.key.clone_key())
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config
+    }
+
+    pub(crate) fn acceptor(&self, verifier: Arc<ClientVerifier>) -> ClientCertAcceptor {
+        ClientCertAcceptor::new(self.config(&verifier), verifier)
+    }
+
+    /// A client that trusts this server, and that presents its certificate whatever the server would like to see.
+    pub(crate) fn client(
+        &self,
+        identity: Option<&Identity>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
+        let provider = provider();
+        let mut roots = RootCertStore::empty();
+        roots.add(self.ca.der()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots);
+        match identity {
+            None => config.with_no_client_auth(),
+            Some(Identity { chain, key }) => {
+                let key = provider.key_provider.load_private_key(key.clone_key()).unwrap();
+                let certified = CertifiedKey::new(chain.clone(), key);
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+            }
+        }
+    }
+}
+
+pub(crate) async fn connect(
+    address: SocketAddr,
+    config: &ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let tcp = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config.clone())).connect(name, tcp).await
+}
+
+/// An axum app on a `TlsListener`, until dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    shutdown: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn start(acceptor: ClientCertAcceptor, app: Router) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let (shutdown, stop) = oneshot::channel();
+        let serve =
+            axum::serve(TlsListener::new(tcp, acceptor), make_service(app)).with_graceful_shutdown(async {
+                let _ = stop.await;
+            });
+        Self { address, shutdown: Some(shutdown), task: tokio::spawn(async { serve.await.unwrap() }) }
+    }
+
+    /// Stops accepting, and waits until every connection has ended.
+    pub(crate) async fn shut_down(mut self) {
+        let _ = self.shutdown.take().unwrap().send(());
+        (&mut self.task).await.unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Sends one request over HTTP/1.1 or HTTP/2.
+pub(crate) struct HttpClient {
+    config: ClientConfig,
+    http2: bool,
+}
+
+impl HttpClient {
+    pub(crate) fn new(mut config: ClientConfig, http2: bool) -> Self {
+        config.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+        Self { config, http2 }
+    }
+
+    pub(crate) async fn send(&self, address: SocketAddr, request: Request<Body>) -> Response<String> {
+        let io = TokioIo::new(connect(address, &self.config).await.unwrap());
+        let response = if self.http2 {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        };
+        read(response).await
+    }
+}
+
+pub(crate) async fn read(response: Response<Incoming>) -> Response<String> {
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+pub(crate) fn get(address: SocketAddr, path: &str) -> Request<Body> {
+    Request::get(format!("https://{address}{path}"))
+        .header("host", address.to_string())
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// The chain, as Skipper writes it.
+pub(crate) fn skipper_value(chain: &[CertificateDer<'_>]) -> String {
+    use base64::Engine as _;
+    let items: Vec<_> =
+        chain.iter().map(|der| base64::engine::general_purpose::STANDARD.encode(der)).collect();
+    items.join(",")
+}

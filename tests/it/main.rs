@@ -1,0 +1,8 @@
+//! One binary, so that it links once: a file per subject, over a shared PKI and harness.
+
+#[allow(dead_code)]
+mod harness;
+#[allow(dead_code)]
+mod pki;
+
+mod policy;
