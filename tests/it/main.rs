@@ -6,3 +6,4 @@ mod harness;
 mod pki;
 
 mod policy;
+mod spoofing;
