@@ -5,5 +5,9 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod forward;
 mod policy;
+mod serve;
 mod spoofing;
+mod verifier;
+mod warnings;

@@ -51,20 +51,20 @@ impl Authority {
 
     /// A client certificate with a difference.
     pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        self.issue_for(name, generate(), change)
+        self.issue_for(name, &generate(), change)
     }
 
     /// A client certificate for a key of any kind.
     pub(crate) fn issue_for(
         &self,
         name: &str,
-        key: KeyPair,
+        key: &KeyPair,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Identity {
         let mut params = client_params(name);
         change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: vec![certificate.der().clone()], key: private(&key) }
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
+        Identity { chain: vec![certificate.der().clone()], key: private(key) }
     }
 
     /// A certificate for a server at these names, of which some may be IP addresses.
