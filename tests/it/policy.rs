@@ -6,9 +6,7 @@ use rustls::version::{TLS12, TLS13};
 use time::{Duration, OffsetDateTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tower_client_cert::{
-    AcceptError, ClientAuthPolicy, ClientCertAcceptor, TlsConnectInfo, TlsVersion,
-};
+use tower_client_cert::{AcceptError, ClientAuthPolicy, ClientCertAcceptor, TlsConnectInfo, TlsVersion};
 
 use crate::harness::{ServerPki, connect, verifier};
 use crate::pki::{Authority, Identity, unknown_extension};
