@@ -23,7 +23,7 @@ use tower_service::Service;
 use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
 use crate::tls::ClientCertAcceptor;
 
-/// A [`Listener`] for [`axum::serve`] that speaks TLS.
+/// A [`Listener`] for [`axum::serve()`] that speaks TLS.
 ///
 /// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody. One that fails is
 /// an event at level `debug` (feature `tracing`), and the listener goes on. Dropping the listener, which is what axum
