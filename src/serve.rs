@@ -104,15 +104,17 @@ where
                 }
             }
         });
-        while self.oldest_first.front().is_some_and(AbortHandle::is_finished) {
-            self.oldest_first.pop_front();
-        }
-        if self.oldest_first.len() >= self.max_handshakes {
-            if let Some(oldest) = self.oldest_first.pop_front() {
+        self.oldest_first.push_back(handshake);
+        if self.handshakes.len() > self.max_handshakes {
+            let oldest = self.oldest_first.iter().position(|handshake| !handshake.is_finished());
+            if let Some(oldest) = oldest.and_then(|at| self.oldest_first.drain(..=at).next_back()) {
                 oldest.abort();
             }
         }
-        self.oldest_first.push_back(handshake);
+        // A finished task is freed when its last handle goes. Now and then is often enough, and cheap.
+        if self.oldest_first.len() > 2 * self.handshakes.len() + 64 {
+            self.oldest_first.retain(|handshake| !handshake.is_finished());
+        }
     }
 }
 
