@@ -238,6 +238,19 @@ async fn a_header_its_dialect_does_not_own_is_not_written() {
 }
 
 #[tokio::test]
+async fn a_changed_clone_of_a_layer_does_not_get_the_originals_headers() {
+    let chain = chain("traefik-two.pem");
+    let info = unverified(chain.clone());
+    let layer = ClientCertLayer::new();
+    for _ in 0..2 {
+        let headers = written(layer.clone(), Some(&info)).await;
+        assert_eq!(value(&headers, CERT).unwrap(), skipper_value(&chain));
+        let headers = written(layer.clone().leaf_only(), Some(&info)).await;
+        assert_eq!(value(&headers, CERT).unwrap(), skipper_value(&chain[..1]));
+    }
+}
+
+#[tokio::test]
 async fn two_layers_on_one_connection_each_write_their_own() {
     let info = unverified(chain("traefik-two.pem"));
     let inner =

@@ -192,6 +192,16 @@ fn certificates_cut_at_any_byte_are_not_certificates() {
 }
 
 #[test]
+fn i9_a_negative_serial_number_is_refused_as_go_refuses_it() {
+    let ca = Authority::root("ca");
+    let verifier = verifier(RequestClientCert).build().unwrap();
+    for (serial, taken) in [(&[0x7F][..], true), (&[0x00, 0x80], true), (&[0x80], false), (&[], false)] {
+        let chain = ca.issue_v1_with_serial("a", serial).chain;
+        assert_eq!(verifier.judge(chain, UnixTime::now()).is_ok(), taken, "{serial:x?}");
+    }
+}
+
+#[test]
 fn without_roots_nothing_is_called_verified() {
     let verifier = verifier(RequestClientCert).build().unwrap();
     let peer = verifier.judge(Identity::self_signed("a").chain, UnixTime::now()).unwrap().unwrap();
