@@ -111,6 +111,10 @@ mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "tls")]
+mod host;
+#[cfg(feature = "tls")]
+mod misdirected;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
@@ -121,6 +125,10 @@ mod tls;
 pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(feature = "tls")]
+pub use host::ServerNameError;
+#[cfg(feature = "tls")]
+pub use misdirected::{RefuseMisdirected, RefuseMisdirectedFuture, RefuseMisdirectedLayer};
 pub use peer::{
     PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification, WithTlsConnectInfo,
 };
@@ -129,8 +137,11 @@ pub use policy::{ClientAuthPolicy, ParsePolicyError};
 pub use serve::{Captured, MakeService, TlsListener, make_service};
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,
+    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
+    ServerNames, TrustLost, VerifierError,
 };
+#[cfg(feature = "reload")]
+pub use tls::{ReloadError, Reloader};
 
 /// README's Rust is compiled with the doc tests.
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]

@@ -18,8 +18,9 @@ use webpki::{
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
+use super::file::FileRead;
 use super::trust::{Bytes, CrlSource, RootSource, VerifierError};
-use super::{certificate, handshake};
+use super::{certificate, handshake, validity};
 use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
 
@@ -194,14 +195,17 @@ impl ClientVerifierBuilder {
             .provider
             .or_else(|| CryptoProvider::get_default().cloned())
             .ok_or(VerifierError::NoProvider)?;
+        let mut files = Vec::new();
         let mut roots = Vec::new();
         for source in self.roots {
-            roots.extend(source.load()?);
+            roots.extend(source.load(&mut files)?);
         }
         let mut crls = Vec::new();
         for source in self.crls {
-            crls.extend(source.load()?);
+            crls.extend(source.load(&mut files)?);
         }
+        let next_update = crls.iter().filter_map(|crl| validity::next_update(&crl.der)).min();
+        let crls = crls.into_iter().map(|crl| crl.parsed).collect();
         if self.policy.verifies() && roots.is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
@@ -210,6 +214,8 @@ impl ClientVerifierBuilder {
             policy: self.policy,
             roots,
             crls,
+            next_update,
+            files,
             root_hints,
             provider,
             max_certificates: self.max_certificates,
@@ -243,6 +249,9 @@ pub struct ClientVerifier {
     policy: ClientAuthPolicy,
     roots: Vec<TrustAnchor<'static>>,
     crls: Vec<CertRevocationList<'static>>,
+    next_update: Option<UnixTime>,
+    #[cfg_attr(not(feature = "reload"), allow(dead_code))]
+    files: Vec<FileRead>,
     root_hints: Vec<DistinguishedName>,
     provider: Arc<CryptoProvider>,
     max_certificates: usize,
@@ -255,6 +264,23 @@ impl ClientVerifier {
     #[must_use]
     pub fn policy(&self) -> ClientAuthPolicy {
         self.policy
+    }
+
+    /// When the first of its CRLs is out of date, by its `nextUpdate`; then it vouches for no certificate any more that
+    /// this CRL speaks for. `None` if it has no CRLs.
+    #[must_use]
+    pub fn crl_next_update(&self) -> Option<UnixTime> {
+        self.next_update
+    }
+
+    /// The files it was made of.
+    #[cfg(feature = "reload")]
+    pub(super) fn files(&self) -> &[FileRead] {
+        &self.files
+    }
+
+    pub(super) fn provider(&self) -> &CryptoProvider {
+        &self.provider
     }
 
     /// Starts a rustls configuration that uses this verifier; the server's own certificate comes next.
