@@ -8,6 +8,7 @@ mod pki;
 mod forward;
 mod policy;
 mod serve;
+mod sni;
 mod spoofing;
 mod verifier;
 mod warnings;
