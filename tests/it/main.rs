@@ -7,6 +7,8 @@ mod pki;
 
 mod forward;
 mod policy;
+#[cfg(feature = "reload")]
+mod reload;
 mod serve;
 mod sni;
 mod spoofing;
