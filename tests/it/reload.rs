@@ -33,6 +33,7 @@ use tower_client_cert::{
 
 use crate::harness::{HttpClient, Server, ServerPki, connect, get as request, verifier};
 use crate::pki::{Authority, Identity};
+use crate::warnings::capture;
 
 use ClientAuthPolicy::{NoClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven};
 
@@ -670,4 +671,38 @@ async fn what_expires_is_told() {
 
     let by_hand = pki.server.acceptor(verifier(NoClientCert).build().unwrap());
     assert_eq!((by_hand.server_cert_not_after(), by_hand.crl_next_update()), (None, None));
+}
+
+#[test]
+fn loads_are_told_and_failures_once() {
+    let pki = Pki::new();
+    let files = pki.files();
+    let mut reloader = None;
+    let log = capture(|| reloader = Some(files.reloader()));
+    let reloader = reloader.unwrap();
+    let seconds = |time: Option<UnixTime>| time.unwrap().as_secs();
+    for told in [
+        "INFO".to_owned(),
+        format!("server_cert_not_after={}", seconds(reloader.acceptor().server_cert_not_after())),
+        format!("crl_next_update={}", seconds(reloader.acceptor().crl_next_update())),
+    ] {
+        assert!(log.contains(&told), "{log}");
+    }
+
+    files.write("ca.crl", pki.ca.crl_pem(&[], -time::Duration::days(1)));
+    let log = capture(|| reloader.reload().unwrap());
+    assert!(log.contains("WARN") && log.contains("has expired"), "{log}");
+
+    fs::remove_file(files.path("tls.key")).unwrap();
+    let log = capture(|| {
+        for _ in 0..3 {
+            reloader.reload().unwrap_err();
+        }
+        fs::remove_file(files.path("tls.crt")).unwrap();
+        reloader.reload().unwrap_err();
+    });
+    assert_eq!(log.matches("WARN").count(), 2, "each reason once: {log}");
+    for told in ["tls.key: No such file", "tls.crt: No such file", "the old TLS configuration stays in use"] {
+        assert!(log.contains(told), "{log}");
+    }
 }

@@ -24,12 +24,19 @@ impl Write for Log {
     }
 }
 
-/// What is logged while one layer handles three requests of a connection like that.
-fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
+/// What is logged while something is done.
+pub(crate) fn capture(what: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber, what);
+    let log = log.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
+/// What is logged while one layer handles three requests of a connection like that.
+fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
+    capture(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             for _ in 0..3 {
@@ -42,9 +49,7 @@ fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
                 service.ready().await.unwrap().call(request).await.unwrap();
             }
         });
-    });
-    let log = log.0.lock().unwrap().clone();
-    String::from_utf8(log).unwrap()
+    })
 }
 
 #[test]
