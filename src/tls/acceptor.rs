@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::handshake::{self, Observed};
+use super::sessions;
 use super::verifier::{ChainError, ClientVerifier};
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
@@ -19,8 +19,9 @@ use crate::policy::ClientAuthPolicy;
 /// It is made of a rustls configuration and of the [`ClientVerifier`] in it, since rustls does not tell which verifier
 /// a configuration has; if the two do not belong together, every handshake fails with an error that says so.
 ///
-/// Where a certificate is asked for, sessions are not resumed and there is no 0-RTT, whatever the configuration says:
-/// rustls does not look at the client's certificate again when it resumes.
+/// Sessions are resumed, from the configuration's storage and by its tickets, where a full handshake would end the same
+/// way: see [below](#trust-over-time). Where a certificate is asked for there is no 0-RTT, whatever the configuration
+/// says: it can be replayed.
 ///
 /// A clone is two reference counts.
 ///
@@ -47,6 +48,8 @@ use crate::policy::ClientAuthPolicy;
 /// }
 /// # }
 /// ```
+///
+#[doc = include_str!("../docs/trust_over_time.md")]
 #[derive(Clone)]
 pub struct ClientCertAcceptor {
     config: Arc<ServerConfig>,
@@ -56,13 +59,14 @@ pub struct ClientCertAcceptor {
 
 impl ClientCertAcceptor {
     /// An acceptor for this configuration, which [`verifier.server_config()`](ClientVerifier::server_config) began.
+    ///
+    /// Its `session_storage` and its `ticketer` are wrapped: the sessions in them are bound to the verifier. Both may
+    /// be shared with other configurations, whatever their verifiers.
     #[must_use]
     pub fn new(config: impl Into<Arc<ServerConfig>>, verifier: Arc<ClientVerifier>) -> Self {
         let mut config = Arc::unwrap_or_clone(config.into());
+        sessions::guard(&mut config, &verifier);
         if verifier.policy().requests() {
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.ticketer = Arc::new(NoTickets);
-            config.send_tls13_tickets = 0;
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
@@ -94,7 +98,7 @@ impl ClientCertAcceptor {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let handshake = handshake::observe(&self.verifier, acceptor.accept(io));
+        let handshake = handshake::observe(&self.verifier, async { acceptor.accept(io).await });
         let (result, observed) = tokio::time::timeout(self.handshake_timeout, handshake)
             .await
             .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?;
@@ -109,12 +113,12 @@ impl ClientCertAcceptor {
         observed: Observed,
     ) -> Result<TlsConnectInfo, AcceptError> {
         let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-        if !resumed && !observed.consulted {
+        if !observed.consulted {
             return Err(AcceptError::ForeignConfig { policy: self.policy() });
         }
         let presented = connection.peer_certificates().unwrap_or_default();
-        let peer = match observed.verified_path {
-            Some(path) => PeerCertificates::judged(presented.to_vec(), Ok(path)),
+        let peer = match observed.verified {
+            Some(verified) => PeerCertificates::judged(presented.to_vec(), Ok(verified.path)),
             None => self.judge(presented)?,
         };
         let mut info = TlsConnectInfo::new(peer).with_policy(self.policy()).with_resumed(resumed);
@@ -203,26 +207,4 @@ pub enum AcceptError {
         /// The policy.
         policy: ClientAuthPolicy,
     },
-}
-
-/// rustls' own way to switch tickets off is not public.
-#[derive(Debug)]
-struct NoTickets;
-
-impl ProducesTickets for NoTickets {
-    fn enabled(&self) -> bool {
-        false
-    }
-
-    fn lifetime(&self) -> u32 {
-        0
-    }
-
-    fn encrypt(&self, _plain: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn decrypt(&self, _cipher: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
 }

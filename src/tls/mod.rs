@@ -2,8 +2,12 @@
 
 mod acceptor;
 mod certificate;
+mod fingerprint;
 mod handshake;
+mod sessions;
 mod trust;
+mod validity;
+mod verdicts;
 mod verifier;
 
 pub use acceptor::{AcceptError, ClientCertAcceptor};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
+use super::validity;
 use crate::policy::ClientAuthPolicy;
 
 /// Where certificates come from; read when the verifier is built.
@@ -24,6 +25,13 @@ pub(super) enum RootSource {
 pub(super) enum CrlSource {
     Bytes(Bytes),
     Crls(Vec<CertificateRevocationListDer<'static>>),
+}
+
+/// A CRL, as webpki takes it and as it came.
+pub(super) struct Crl {
+    pub(super) parsed: CertRevocationList<'static>,
+    pub(super) der: CertificateRevocationListDer<'static>,
+    pub(super) next_update: UnixTime,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +78,7 @@ impl RootSource {
 }
 
 impl CrlSource {
-    pub(super) fn load(self) -> Result<Vec<CertRevocationList<'static>>, VerifierError> {
+    pub(super) fn load(self) -> Result<Vec<Crl>, VerifierError> {
         let (origin, crls) = match self {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
@@ -82,13 +90,14 @@ impl CrlSource {
                 (origin, crls)
             }
         };
-        let parse = |(index, crl): (usize, &CertificateRevocationListDer<'_>)| {
-            OwnedCertRevocationList::from_der(crl).map(CertRevocationList::from).map_err(|error| {
-                let reason = error.to_string();
-                VerifierError::BadCrl { origin: origin.clone(), index, reason }
-            })
+        let parse = |(index, der): (usize, CertificateRevocationListDer<'static>)| {
+            let bad = |reason| VerifierError::BadCrl { origin: origin.clone(), index, reason };
+            let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| bad(error.to_string()))?;
+            let next_update =
+                validity::next_update(&der).ok_or_else(|| bad("it has no nextUpdate".to_owned()))?;
+            Ok(Crl { parsed: parsed.into(), der, next_update })
         };
-        crls.iter().enumerate().map(parse).collect()
+        crls.into_iter().enumerate().map(parse).collect()
     }
 }
 

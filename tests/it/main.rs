@@ -7,6 +7,7 @@ mod pki;
 
 mod forward;
 mod policy;
+mod resumption;
 mod serve;
 mod spoofing;
 mod verifier;

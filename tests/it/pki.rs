@@ -36,6 +36,12 @@ impl Authority {
         Self { issuer: CertifiedIssuer::signed_by(ca_params(name), generate(), &self.issuer).unwrap() }
     }
 
+    pub(crate) fn intermediate_until(&self, name: &str, not_after: OffsetDateTime) -> Self {
+        let mut params = ca_params(name);
+        params.not_after = not_after;
+        Self { issuer: CertifiedIssuer::signed_by(params, generate(), &self.issuer).unwrap() }
+    }
+
     pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.issuer.der().clone()
     }
