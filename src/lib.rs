@@ -131,6 +131,8 @@ pub use serve::{Captured, MakeService, TlsListener, make_service};
 pub use tls::{
     AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,
 };
+#[cfg(feature = "ticket-keys")]
+pub use tls::{SharedTicketer, TicketKeyError};
 
 /// README's Rust is compiled with the doc tests.
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]

@@ -5,11 +5,15 @@ mod certificate;
 mod fingerprint;
 mod handshake;
 mod sessions;
+#[cfg(feature = "ticket-keys")]
+mod tickets;
 mod trust;
 mod validity;
 mod verdicts;
 mod verifier;
 
 pub use acceptor::{AcceptError, ClientCertAcceptor};
+#[cfg(feature = "ticket-keys")]
+pub use tickets::{SharedTicketer, TicketKeyError};
 pub use trust::VerifierError;
 pub use verifier::{ChainError, ClientVerifier, ClientVerifierBuilder};
