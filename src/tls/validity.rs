@@ -74,7 +74,7 @@ fn number(text: &[u8], digits: usize) -> Option<(i64, &[u8])> {
     let (digits, rest) = text.split_at_checked(digits)?;
     let mut number = 0;
     for digit in digits {
-        number = number * 10 + i64::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        number = number * 10 + i64::from(char::from(*digit).to_digit(10)?);
     }
     Some((number, rest))
 }

@@ -33,12 +33,13 @@ impl Authority {
     }
 
     pub(crate) fn intermediate(&self, name: &str) -> Self {
-        Self { issuer: CertifiedIssuer::signed_by(ca_params(name), generate(), &self.issuer).unwrap() }
+        self.intermediate_with(name, |_| {})
     }
 
-    pub(crate) fn intermediate_until(&self, name: &str, not_after: OffsetDateTime) -> Self {
+    /// An intermediate CA with a difference.
+    pub(crate) fn intermediate_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = ca_params(name);
-        params.not_after = not_after;
+        change(&mut params);
         Self { issuer: CertifiedIssuer::signed_by(params, generate(), &self.issuer).unwrap() }
     }
 

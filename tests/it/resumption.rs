@@ -17,13 +17,13 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, KeyLog, ServerConfig, SignatureScheme, SupportedProtocolVersion};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tower_client_cert::{
     AcceptError, ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, TlsConnectInfo, UnverifiedReason,
     Verification,
 };
 
-use crate::harness::{ServerPki, connect, provider, verifier};
+use crate::harness::{ServerPki, connect, provider, verifier, visit};
 use crate::pki::{Authority, Identity, unknown_extension};
 
 use ClientAuthPolicy::{
@@ -139,33 +139,6 @@ impl World {
     }
 }
 
-/// One connection, seen from both ends. The client reads, since that is how it gets its tickets.
-async fn visit(acceptor: &ClientCertAcceptor, client: &ClientConfig) -> Result<TlsConnectInfo, AcceptError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let client = client.clone();
-    let client = tokio::spawn(async move {
-        let mut stream = connect(address, &client).await?;
-        stream.write_all(b"ping").await?;
-        let mut pong = [0; 4];
-        stream.read_exact(&mut pong).await.map(|_| ())
-    });
-    let (tcp, _): (TcpStream, _) = listener.accept().await.unwrap();
-    let accepted = match acceptor.accept(tcp).await {
-        Ok((mut stream, info)) => {
-            let mut ping = [0; 4];
-            stream.read_exact(&mut ping).await.unwrap();
-            stream.write_all(b"pong").await.unwrap();
-            stream.shutdown().await.unwrap();
-            Ok(info)
-        }
-        Err(error) => Err(error),
-    };
-    let seen_by_client = client.await.unwrap();
-    assert_eq!(seen_by_client.is_ok(), accepted.is_ok(), "client: {seen_by_client:?}, server: {accepted:?}");
-    accepted
-}
-
 /// A connection that comes about.
 async fn welcome(acceptor: &ClientCertAcceptor, client: &ClientConfig) -> TlsConnectInfo {
     visit(acceptor, client).await.unwrap()
@@ -271,7 +244,7 @@ async fn i5_a_resumed_session_never_outlives_its_certificate() {
 async fn i5_a_resumed_session_never_outlives_an_intermediate() {
     let world = World::new();
     let soon = OffsetDateTime::now_utc() + time::Duration::hours(2);
-    let intermediate = world.ca.intermediate_until("intermediate", soon);
+    let intermediate = world.ca.intermediate_with("intermediate", |params| params.not_after = soon);
     let alice = intermediate.client("alice").with([intermediate.der()]);
     let same = |policy| {
         let verifier = world.verifier(policy);
