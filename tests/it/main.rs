@@ -8,6 +8,7 @@ mod pki;
 mod forward;
 mod policy;
 mod resumption;
+mod resumption_clients;
 mod revocation;
 mod serve;
 mod spoofing;
