@@ -123,8 +123,8 @@ pub(crate) struct HostPolicies {
     uniform: bool,
 }
 
-/// Tells the policies of one [`HostPolicies`] apart.
-pub(crate) type PolicyId = usize;
+/// The fingerprint of a `ClientVerifier`.
+pub(crate) type PolicyId = [u8; 32];
 
 impl HostPolicies {
     pub(crate) fn new(by_host: HostMap<PolicyId>) -> Self {

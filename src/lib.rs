@@ -142,6 +142,8 @@ pub use tls::{
 };
 #[cfg(feature = "reload")]
 pub use tls::{ReloadError, Reloader};
+#[cfg(feature = "ticket-keys")]
+pub use tls::{SharedTicketer, TicketKeyError};
 
 /// README's Rust is compiled with the doc tests.
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]

@@ -20,8 +20,8 @@ use crate::peer::TlsConnectInfo;
 /// answered `421 Misdirected Request` (RFC 9110 section 15.5.20), on which an honest client tries again over a
 /// connection of its own.
 ///
-/// The policy is the one of the verifier: names whose acceptors were built with one and the same
-/// [`ClientVerifier`](crate::ClientVerifier) may share connections.
+/// Two hosts have the same policy if their verifiers have the same
+/// [fingerprint](crate::ClientVerifier::fingerprint): the same `ClientAuthPolicy`, roots, CRLs, options and limits.
 ///
 /// | request | answer |
 /// |---|---|

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::{Acceptor, NoServerSessionStorage, ProducesTickets};
+use rustls::server::Acceptor;
 use rustls::sign::SingleCertAndKey;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +17,7 @@ use super::endpoint::{Endpoint, Endpoints, Source};
 use super::handshake::{self, Observed};
 use super::server_cert::{ServerCert, ServerCertError};
 use super::server_names::ServerNames;
+use super::sessions;
 use super::verifier::{ChainError, ClientVerifier};
 use crate::host::HostMap;
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
@@ -27,8 +28,9 @@ use crate::policy::ClientAuthPolicy;
 /// It is made of a rustls configuration and of the [`ClientVerifier`] in it, since rustls does not tell which verifier
 /// a configuration has; if the two do not belong together, every handshake fails with an error that says so.
 ///
-/// Where a certificate is asked for, sessions are not resumed and there is no 0-RTT, whatever the configuration says:
-/// rustls does not look at the client's certificate again when it resumes.
+/// Sessions are resumed, from the configuration's storage and by its tickets, where a full handshake would end the same
+/// way: see [below](#trust-over-time). Where a certificate is asked for there is no 0-RTT, whatever the configuration
+/// says: it can be replayed.
 ///
 /// A clone is two reference counts.
 ///
@@ -55,6 +57,8 @@ use crate::policy::ClientAuthPolicy;
 /// }
 /// # }
 /// ```
+///
+#[doc = include_str!("../docs/trust_over_time.md")]
 #[derive(Clone)]
 pub struct ClientCertAcceptor {
     pub(super) source: Source,
@@ -63,6 +67,9 @@ pub struct ClientCertAcceptor {
 
 impl ClientCertAcceptor {
     /// An acceptor for this configuration, which [`verifier.server_config()`](ClientVerifier::server_config) began.
+    ///
+    /// Its `session_storage` and its `ticketer` are wrapped: the sessions in them are bound to the verifier. Both may
+    /// be shared with other configurations, whatever their verifiers.
     #[must_use]
     pub fn new(config: impl Into<Arc<ServerConfig>>, verifier: Arc<ClientVerifier>) -> Self {
         Self::with_cert(Arc::unwrap_or_clone(config.into()), verifier, None)
@@ -130,10 +137,8 @@ impl ClientCertAcceptor {
         verifier: Arc<ClientVerifier>,
         server_cert: Option<ServerCert>,
     ) -> Self {
+        sessions::guard(&mut config, &verifier);
         if verifier.policy().requests() {
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.ticketer = Arc::new(NoTickets);
-            config.send_tls13_tickets = 0;
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
@@ -247,12 +252,12 @@ impl Endpoint {
         observed: Observed,
     ) -> Result<TlsConnectInfo, AcceptError> {
         let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-        if !resumed && !observed.consulted {
+        if !observed.consulted {
             return Err(AcceptError::ForeignConfig { policy: self.policy() });
         }
         let presented = connection.peer_certificates().unwrap_or_default();
-        let peer = match observed.verified_path {
-            Some(path) => PeerCertificates::judged(presented.to_vec(), Ok(path)),
+        let peer = match observed.verified {
+            Some(verified) => PeerCertificates::judged(presented.to_vec(), Ok(verified.path)),
             None => self.judge(presented)?,
         };
         let mut info = TlsConnectInfo::new(peer).with_policy(self.policy()).with_resumed(resumed);
@@ -344,26 +349,4 @@ pub enum AcceptError {
         /// The policy.
         policy: ClientAuthPolicy,
     },
-}
-
-/// rustls' own way to switch tickets off is not public.
-#[derive(Debug)]
-struct NoTickets;
-
-impl ProducesTickets for NoTickets {
-    fn enabled(&self) -> bool {
-        false
-    }
-
-    fn lifetime(&self) -> u32 {
-        0
-    }
-
-    fn encrypt(&self, _plain: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn decrypt(&self, _cipher: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
 }

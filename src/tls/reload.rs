@@ -19,8 +19,9 @@ use super::file::{Change, FileRead};
 /// or when the [files change](Self::watch).
 ///
 /// It is given the function that makes the acceptor, and calls it again: the same code as without reload. A connection
-/// is served from beginning to end with what was current when it came: configuration, verifier and sessions are never
-/// of different ages, and no session outlives a reload.
+/// is served from beginning to end with what was current when it came: configuration and verifier are never of
+/// different ages. Sessions go with the configuration that stores them; those in a ticketer that all configurations
+/// share are resumed as long as the verifier's [fingerprint](super::ClientVerifier::fingerprint) is the same.
 ///
 /// If the function fails, what was loaded before stays in use, and [`last_error`](Self::last_error) says why. So does a
 /// warning (feature `tracing`).

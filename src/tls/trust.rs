@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::file::FileRead;
+use super::validity;
 use crate::policy::ClientAuthPolicy;
 
 /// Where certificates come from; read when the verifier is built.
@@ -31,6 +32,7 @@ pub(super) enum CrlSource {
 pub(super) struct Crl {
     pub(super) parsed: CertRevocationList<'static>,
     pub(super) der: CertificateRevocationListDer<'static>,
+    pub(super) next_update: UnixTime,
 }
 
 #[derive(Clone, Debug)]
@@ -93,13 +95,11 @@ impl CrlSource {
             }
         };
         let parse = |(index, der): (usize, CertificateRevocationListDer<'static>)| {
-            match OwnedCertRevocationList::from_der(&der) {
-                Ok(parsed) => Ok(Crl { parsed: parsed.into(), der }),
-                Err(error) => {
-                    let reason = error.to_string();
-                    Err(VerifierError::BadCrl { origin: origin.clone(), index, reason })
-                }
-            }
+            let bad = |reason| VerifierError::BadCrl { origin: origin.clone(), index, reason };
+            let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| bad(error.to_string()))?;
+            let next_update =
+                validity::next_update(&der).ok_or_else(|| bad("it has no nextUpdate".to_owned()))?;
+            Ok(Crl { parsed: parsed.into(), der, next_update })
         };
         crls.into_iter().enumerate().map(parse).collect()
     }

@@ -1,21 +1,30 @@
-//! Until when certificates and CRLs are valid (RFC 5280 sections 4.1.2.5 and 5.1.2.5), for the operator to see. webpki
-//! enforces these times and does not tell them.
+//! When certificates and CRLs are valid (RFC 5280 sections 4.1.2.5 and 5.1.2.5), which webpki enforces and
+//! does not tell.
 
 use rustls::pki_types::UnixTime;
 use std::time::Duration;
 
 use super::certificate::{Der, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, VERSION};
 
+/// A certificate's `notBefore`. `None` if this is not a certificate.
+pub(super) fn not_before(certificate: &[u8]) -> Option<UnixTime> {
+    time(&mut validity(certificate)?)
+}
+
 /// A certificate's `notAfter`. `None` if this is not a certificate.
 pub(super) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+    let mut validity = validity(certificate)?;
+    time(&mut validity)?;
+    time(&mut validity)
+}
+
+fn validity(certificate: &[u8]) -> Option<Der<'_>> {
     let mut tbs = signed_part(certificate)?;
     tbs.take_optional(VERSION);
     tbs.take(INTEGER)?; // serialNumber
     tbs.take(SEQUENCE)?; // signature
     tbs.take(SEQUENCE)?; // issuer
-    let mut validity = Der::new(tbs.take(SEQUENCE)?);
-    time(&mut validity)?;
-    time(&mut validity)
+    tbs.take(SEQUENCE).map(Der::new)
 }
 
 /// A CRL's `nextUpdate`. `None` if this is not a CRL, or has none.

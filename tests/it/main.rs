@@ -9,6 +9,9 @@ mod forward;
 mod policy;
 #[cfg(feature = "reload")]
 mod reload;
+mod resumption;
+mod resumption_clients;
+mod revocation;
 mod serve;
 mod sni;
 mod spoofing;

@@ -43,11 +43,11 @@ impl Port {
         let server_ca = Authority::root("server CA");
         let pki = ServerPki { server: server_ca.server(&names), ca: server_ca };
 
-        let open = verifier(NoClientCert).build().unwrap();
+        let open = || verifier(NoClientCert).build().unwrap();
         let strict = verifier(RequireAndVerifyClientCert).roots([ca.der()]).build().unwrap();
         let acceptor = ClientCertAcceptor::by_server_name()
-            .name("open.example", pki.acceptor(Arc::clone(&open)))
-            .name("alias.example", pki.acceptor(open))
+            .name("open.example", pki.acceptor(open()))
+            .name("alias.example", pki.acceptor(open()))
             .name("strict.example", pki.acceptor(Arc::clone(&strict)))
             .name("*.strict.example", pki.acceptor(strict))
             .fallback(pki.acceptor(verifier(RequestClientCert).build().unwrap()))
