@@ -15,7 +15,7 @@ use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use rcgen::SerialNumber;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, SerialNumber};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
@@ -145,7 +145,15 @@ impl Pki {
     }
 
     fn another_server_cert(&self) -> Identity {
-        self.server.ca.server(&["localhost", "127.0.0.1"])
+        self.server_cert(|_| {})
+    }
+
+    fn server_cert(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        self.server.ca.issue("localhost", |params| {
+            params.subject_alt_names = vec![SanType::DnsName("localhost".try_into().unwrap())];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            change(params);
+        })
     }
 
     fn client(&self) -> ClientConfig {
@@ -404,19 +412,25 @@ async fn no_request_is_lost_while_files_change_a_hundred_times() {
     let over_it = Arc::new(AtomicUsize::new(0));
     traffic.spawn(send_requests_over_one_connection(old_connection, server.address, Arc::clone(&over_it)));
 
+    let acceptor = reloader.acceptor();
     for change in 0..100 {
-        let new = pki.another_server_cert();
-        if change % 4 == 3 {
+        let expires = OffsetDateTime::now_utc() + time::Duration::days(100 + change);
+        let new = pki.server_cert(|params| params.not_after = expires);
+        let broken = change % 4 == 3;
+        if broken {
             files.write("ca.crl", &pki.ca.crl_pem(&[], time::Duration::days(7))[..100]);
         }
         secret.update(&new);
-        if change % 4 == 3 {
-            files.write("ca.crl", pki.ca.crl_pem(&[], time::Duration::days(8)));
+        if broken {
+            until(async || reloader.last_error().is_some()).await;
+            files.write("ca.crl", pki.ca.crl_pem(&[], time::Duration::days(7)));
         }
-        until(async || presented(server.address, &pki.client()).await == new.chain[0]).await;
+        let expires = u64::try_from(expires.unix_timestamp()).unwrap();
+        until(async || acceptor.server_cert_not_after().unwrap().as_secs() == expires).await;
+        assert_eq!(presented(server.address, &pki.client()).await, new.chain[0]);
         assert!(traffic.try_join_next().is_none(), "a request was lost");
     }
-    until(async || answered.load(Ordering::Relaxed) + over_it.load(Ordering::Relaxed) > 5_000).await;
+    until(async || answered.load(Ordering::Relaxed) + over_it.load(Ordering::Relaxed) > 3_000).await;
     assert!(answered.load(Ordering::Relaxed) > 100 && over_it.load(Ordering::Relaxed) > 100);
     assert!(traffic.try_join_next().is_none(), "a request was lost");
 }
@@ -659,7 +673,7 @@ async fn what_expires_is_told() {
     near(acceptor.server_cert_not_after(), 30);
     near(acceptor.crl_next_update(), 7);
 
-    let later = pki.server.ca.issue("server", |params| {
+    let later = pki.server_cert(|params| {
         params.not_after = OffsetDateTime::now_utc() + time::Duration::days(365 * 40);
     });
     files.write_server(&later);
