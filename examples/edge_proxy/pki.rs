@@ -47,7 +47,7 @@ impl Pki {
     pub(crate) fn create(server_ip: IpAddr) -> Result<Self, PkiError> {
         let temp = std::env::temp_dir();
         let folder = tempfile::Builder::new()
-            .prefix("edge_proxy-")
+            .prefix("throw-away-pki-")
             .tempdir()
             .map_err(|source| PkiError::Write { path: temp, source })?;
 
