@@ -10,6 +10,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ use tower_client_cert::ClientCertLayer;
 use crate::args::{AnyDialect, BackendAddress};
 use crate::headers::{self, plain_text};
 use crate::server::Client;
-use crate::upgrade::Upgrade;
+use crate::upgrade::{self, Upgrade};
 
 /// Answers every request.
 pub(crate) type Proxy = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -41,10 +42,15 @@ pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect]) -> Proxy {
         async move {
             let client = request.extensions().get::<Client>().cloned();
             let client = client.expect("the server puts it on every request");
-            match headers::for_backend(&mut request, &client) {
-                Ok(()) => service.oneshot(request).await,
-                Err(refusal) => Ok(refusal.into()),
+            let asked = request.extensions().get::<OnUpgrade>().cloned();
+            let response = match headers::for_backend(&mut request, &client) {
+                Ok(()) => service.oneshot(request).await?,
+                Err(refusal) => refusal.into(),
+            };
+            if let Some(asked) = asked.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
+                upgrade::close_if_refused(asked, client);
             }
+            Ok(response)
         }
     }))
 }

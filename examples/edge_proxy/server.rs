@@ -107,7 +107,7 @@ async fn serve(
     let silent = async {
         tokio::time::sleep(header_timeout).await;
         if spoke.load(Ordering::Relaxed) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     let result = tokio::select! {

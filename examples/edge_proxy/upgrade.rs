@@ -5,9 +5,22 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::headers::upgrades_to_websocket;
 use crate::server::Client;
+
+/// Closes a connection on which an upgrade was refused. hyper leaves this to whoever has `asked`: it hands the
+/// connection over, as if it had been granted, when the last answer is sent.
+pub(crate) fn close_if_refused(asked: OnUpgrade, client: Client) {
+    tokio::spawn(async move {
+        if let Ok(connection) = asked.await {
+            // The client may have closed it already.
+            let _ = TokioIo::new(connection).shutdown().await;
+        }
+        drop(client);
+    });
+}
 
 /// A client's wish to speak WebSocket.
 pub(crate) struct Upgrade {
