@@ -83,7 +83,7 @@ pub(crate) fn for_backend<B>(request: &mut Request<B>, client: &Client) -> Resul
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     let address = client.address.ip().to_canonical().to_string();
-    headers.insert(X_FORWARDED_FOR, HeaderValue::try_from(address).map_err(|_| BAD_HOST)?);
+    headers.insert(X_FORWARDED_FOR, HeaderValue::try_from(address).expect("an IP address is printable"));
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     headers.insert(X_FORWARDED_HOST, host.clone());
     headers.insert(HOST, host);
@@ -93,10 +93,10 @@ pub(crate) fn for_backend<B>(request: &mut Request<B>, client: &Client) -> Resul
 
 /// Takes from a response what was between the backend and the proxy. A WebSocket's `101` keeps its `Upgrade`.
 pub(crate) fn for_client<B>(response: &mut Response<B>) {
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     remove_hop_by_hop(headers);
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let headers = response.headers_mut();
+    if switches {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
@@ -152,8 +152,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes them in the spellings that CGI and its like read as the same name, too.
-fn remove_forwarded(headers: &mut HeaderMap) {
+/// Removes what only the edge can know, from headers or trailers: in the spellings that CGI and its like read as the
+/// same name, too.
+pub(crate) fn remove_forwarded(headers: &mut HeaderMap) {
     let forged: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {

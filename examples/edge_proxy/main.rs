@@ -120,6 +120,7 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     say(format_args!("listening on https://{address}"));
 
     let dialects = args.dialects();
+    tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
     let proxy = proxy(Backend::new(backend, args.backend_timeout), &dialects);
     let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
 

@@ -124,8 +124,12 @@ impl Backend {
         let progress = Arc::new(Notify::new());
         let request = request.map(|body| {
             let progress = Arc::clone(&progress);
-            Body::new(body.map_frame(move |frame| {
+            Body::new(body.map_frame(move |mut frame| {
                 progress.notify_one();
+                // `ClientCertLayer` has looked after its own.
+                if let Some(trailers) = frame.trailers_mut() {
+                    headers::remove_forwarded(trailers);
+                }
                 frame
             }))
         });

@@ -120,8 +120,8 @@ async fn trailers_arrive_without_forged_ones() {
     let proxy = EdgeProxy::start(backend.address, &[]).await;
     let request = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
-         Trailer: X-Checksum, {CERT}\r\n\r\n\
-         5\r\nhello\r\n0\r\nX-Checksum: 1\r\n{CERT}: forged\r\nX_Forwarded_Tls_Client_Cert: forged\r\n\r\n"
+         Trailer: X-Checksum, {CERT}, X-Forwarded-For\r\n\r\n\
+         5\r\nhello\r\n0\r\nX-Checksum: 1\r\n{CERT}: forged\r\nX-Forwarded-For: forged\r\nX_Forwarded_Tls_Client_Cert: forged\r\n\r\n"
     );
     let answer = proxy.raw(Some(&proxy.files.alice), &request).await;
     assert!(answer.contains("\nhello\ntrailer x-checksum: 1"), "{answer}");
