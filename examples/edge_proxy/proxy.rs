@@ -20,7 +20,7 @@ use tower_client_cert::ClientCertLayer;
 
 use crate::args::{AnyDialect, BackendAddress};
 use crate::headers::{self, plain_text};
-use crate::server::Client;
+use crate::server::Peer;
 use crate::upgrade::{self, Upgrade};
 
 /// Answers every request.
@@ -40,15 +40,15 @@ pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect]) -> Proxy {
     BoxCloneSyncService::new(service_fn(move |mut request: Request<Body>| {
         let service = service.clone();
         async move {
-            let client = request.extensions().get::<Client>().cloned();
-            let client = client.expect("the server puts it on every request");
+            let peer = request.extensions().get::<Peer>().cloned();
+            let peer = peer.expect("the server puts it on every request");
             let asked = request.extensions().get::<OnUpgrade>().cloned();
-            let response = match headers::for_backend(&mut request, &client) {
+            let response = match headers::for_backend(&mut request, &peer) {
                 Ok(()) => service.oneshot(request).await?,
                 Err(refusal) => refusal.into(),
             };
             if let Some(asked) = asked.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
-                upgrade::close_if_refused(asked, client);
+                upgrade::close_if_refused(asked, peer);
             }
             Ok(response)
         }

@@ -26,7 +26,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Who sent a request: an extension of it. As long as one is held, a shutdown waits.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     _open: watch::Receiver<()>,
 }
@@ -54,8 +54,8 @@ impl Server {
             loop {
                 tokio::select! {
                     (stream, address) = listener.accept() => {
-                        let client = Client { address, _open: stopped.clone() };
-                        tokio::spawn(serve(stream, client, proxy.clone(), header_timeout, stopped.clone()));
+                        let peer = Peer { address, _open: stopped.clone() };
+                        tokio::spawn(serve(stream, peer, proxy.clone(), header_timeout, stopped.clone()));
                     }
                     _ = stopped.changed() => break,
                 }
@@ -73,7 +73,7 @@ impl Server {
 
 async fn serve(
     stream: TlsStream<Captured<TcpStream>>,
-    client: Client,
+    peer: Peer,
     proxy: Proxy,
     header_timeout: Duration,
     mut stopped: watch::Receiver<()>,
@@ -81,9 +81,9 @@ async fn serve(
     let info = stream.get_ref().0.tls_connect_info().cloned();
     let info = info.expect("the listener hands out connections after their handshake");
     let http2 = info.alpn_protocol() == Some(b"h2");
-    log_connection(&client, &info);
+    log_connection(&peer, &info);
 
-    let address = client.address;
+    let address = peer.address;
     let spoke = Arc::new(AtomicBool::new(false));
     let service = {
         let spoke = Arc::clone(&spoke);
@@ -91,7 +91,7 @@ async fn serve(
         service_fn(move |request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(client.clone());
+            request.extensions_mut().insert(peer.clone());
             proxy.clone().oneshot(request)
         })
     };
@@ -113,7 +113,7 @@ async fn serve(
     let result = tokio::select! {
         result = &mut connection => result,
         () = silent => {
-            tracing::debug!(client = %address, "no request in time");
+            tracing::debug!(peer = %address, "no request in time");
             return;
         }
         _ = stopped.changed() => {
@@ -122,13 +122,13 @@ async fn serve(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(client = %address, error, "connection ended early");
+        tracing::debug!(peer = %address, error, "connection ended early");
     }
 }
 
-fn log_connection(client: &Client, info: &TlsConnectInfo) {
+fn log_connection(peer: &Peer, info: &TlsConnectInfo) {
     tracing::debug!(
-        client = %client.address,
+        peer = %peer.address,
         tls = ?info.protocol_version(),
         certificate = ?info.peer_certificates().map(|peer| peer.verification().to_string()),
         "connected"
