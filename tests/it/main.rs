@@ -12,5 +12,7 @@ mod resumption_clients;
 mod revocation;
 mod serve;
 mod spoofing;
+#[cfg(feature = "ticket-keys")]
+mod ticket_keys;
 mod verifier;
 mod warnings;
