@@ -111,6 +111,12 @@ mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "x509")]
+pub mod identity;
+// Half of it is for the dialects.
+#[cfg(feature = "x509")]
+#[allow(dead_code)]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
@@ -121,6 +127,8 @@ mod tls;
 pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(feature = "x509")]
+pub use identity::ClientIdentity;
 pub use peer::{
     PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification, WithTlsConnectInfo,
 };
