@@ -107,6 +107,8 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+#[cfg(feature = "x509")]
+pub mod authorize;
 mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
@@ -124,6 +126,8 @@ mod serve;
 #[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(feature = "x509")]
+pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
 pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};

@@ -283,7 +283,7 @@ fn extension<'a, T>(
         (None, _) => Ok(None),
         (Some(_), Some(_)) => Err(ExtensionError::Repeated),
         (Some(X509Extension { value, .. }), None) => match parse(value) {
-            Some((rest, parsed)) if rest.is_empty() => Ok(Some(parsed)),
+            Some(([], parsed)) => Ok(Some(parsed)),
             _ => Err(ExtensionError::Malformed),
         },
     }

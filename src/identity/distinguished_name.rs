@@ -274,14 +274,17 @@ impl<'a> Reader<'a> {
             der.push(byte);
         }
         match Any::from_der(&der) {
-            Ok((rest, value)) if rest.is_empty() => Ok(AttributeValue::from_any(&value)),
+            Ok(([], value)) => Ok(AttributeValue::from_any(&value)),
             _ => Err(bad),
         }
     }
 
     fn hex_pair(&mut self) -> Option<u8> {
         let pair = self.rest().get(..2)?;
-        let byte = pair.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u8::from_str_radix(pair, 16).ok())??;
+        let byte = pair
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then(|| u8::from_str_radix(pair, 16).ok())??;
         self.offset = self.offset.saturating_add(2);
         Some(byte)
     }

@@ -27,9 +27,9 @@ pub use distinguished_name::{
 };
 #[cfg(feature = "axum")]
 pub use extract::{ClientIdentityRejection, Identified, IdentifiedRejection};
-pub use spiffe::{SpiffeError, SpiffeId};
 pub(crate) use spiffe::is_trust_domain;
-pub(crate) use subject_alt_name::{HostnameError, check_hostname};
-pub use subject_alt_name::{SanKind, SubjectAltName};
+pub use spiffe::{SpiffeError, SpiffeId};
+pub(crate) use subject_alt_name::check_hostname;
+pub use subject_alt_name::{HostnameError, SanKind, SubjectAltName};
 pub use uri::{Uri, UriError};
 pub use usage::{ExtendedKeyUsage, KeyUsage};

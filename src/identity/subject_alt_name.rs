@@ -152,18 +152,22 @@ fn is_label(label: &str) -> bool {
 
 /// Why a text is no host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HostnameError {
-    #[error("an empty host name")]
+#[non_exhaustive]
+pub enum HostnameError {
+    /// It is empty.
+    #[error("it is empty")]
     Empty,
+    /// It is not ASCII.
     #[error("not ASCII: write an international name in its xn-- form")]
     NotAscii,
+    /// It is too long.
     #[error("more than 253 bytes")]
     TooLong,
+    /// It ends with a dot.
     #[error("it ends with a dot, and names in certificates do not")]
     TrailingDot,
-    #[error(
-        "a label that is not 1 to 63 letters, digits, `-` and `_`, or a `*` that is not the whole first label of a name"
-    )]
+    /// A label is not what it should be, or a `*` is not alone at the start.
+    #[error("a label that is not 1 to 63 letters, digits, `-` and `_`; `*` may be the whole first label")]
     Label,
 }
 

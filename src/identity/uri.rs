@@ -61,7 +61,8 @@ impl FromStr for Uri {
         let colon = text.find(':').ok_or(UriError::NoScheme)?;
         let (scheme, rest) = text.split_at(colon);
         let starts_well = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-        if !starts_well || !scheme.bytes().all(|byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric())
+        if !starts_well
+            || !scheme.bytes().all(|byte| matches!(byte, b'+' | b'-' | b'.') || byte.is_ascii_alphanumeric())
         {
             return Err(UriError::NoScheme);
         }
@@ -73,7 +74,8 @@ impl FromStr for Uri {
             let offset = colon.saturating_add(position);
             match byte {
                 b'%' => {
-                    let hex = |next: Option<(usize, u8)>| next.is_some_and(|(_, byte)| byte.is_ascii_hexdigit());
+                    let hex =
+                        |next: Option<(usize, u8)>| next.is_some_and(|(_, byte)| byte.is_ascii_hexdigit());
                     if !hex(bytes.next()) || !hex(bytes.next()) {
                         return Err(UriError::PercentEncoding { offset });
                     }
