@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sha2::Digest as _;
-use x509_parser::asn1_rs::{Any, FromDer as _, Oid, oid};
+use x509_parser::asn1_rs::{FromDer as _, Oid, oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::extensions::{self, X509Extension};
 use x509_parser::nom::Parser as _;
 use x509_parser::time::ASN1Time;
 
 use super::distinguished_name::{AttributeError, DistinguishedName};
+use super::outline;
 use super::spiffe::{SpiffeError, SpiffeId};
 use super::subject_alt_name::SubjectAltName;
 use super::uri::Uri;
@@ -82,13 +83,10 @@ impl ClientIdentity {
         // Extensions are looked into one by one, and only those that are asked about here.
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (rest, certificate) = parser.parse(der).map_err(|_| IdentityError::NotACertificate)?;
-        // x509-parser passes over what it did not expect at the end of a sequence. Others might not.
-        if !rest.is_empty()
-            || !is_whole(certificate.tbs_certificate.as_ref())
-            || !is_whole(certificate.public_key().raw)
-        {
+        if !rest.is_empty() {
             return Err(IdentityError::TrailingBytes);
         }
+        outline::check(&certificate).ok_or(IdentityError::TrailingBytes)?;
         let validity = certificate.validity();
         let alt_names = alt_names(&certificate);
         Ok(Self(Arc::new(Parsed {
@@ -259,11 +257,6 @@ impl PartialEq for ClientIdentity {
 }
 
 impl Eq for ClientIdentity {}
-
-/// Whether a value that was read to `raw`'s end ends there.
-fn is_whole(raw: &[u8]) -> bool {
-    Any::from_der(raw).is_ok_and(|(rest, _)| rest.is_empty())
-}
 
 fn system_time(time: ASN1Time) -> Result<SystemTime, IdentityError> {
     let seconds = Duration::from_secs(time.timestamp().unsigned_abs());

@@ -16,6 +16,7 @@ mod distinguished_name;
 #[cfg(feature = "axum")]
 mod extract;
 mod keyword;
+mod outline;
 mod spiffe;
 mod subject_alt_name;
 mod uri;
