@@ -9,6 +9,8 @@ mod pki;
 
 mod forward;
 #[cfg(feature = "x509")]
+mod authorize;
+#[cfg(feature = "x509")]
 mod identity;
 mod policy;
 mod serve;
