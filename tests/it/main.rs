@@ -17,3 +17,7 @@ mod serve;
 mod spoofing;
 mod verifier;
 mod warnings;
+#[cfg(feature = "x509")]
+mod rules;
+#[cfg(feature = "x509")]
+mod second_opinion;
