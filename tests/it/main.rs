@@ -7,17 +7,17 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
-mod forward;
 #[cfg(feature = "x509")]
 mod authorize;
+mod forward;
 #[cfg(feature = "x509")]
 mod identity;
 mod policy;
-mod serve;
-mod spoofing;
-mod verifier;
-mod warnings;
 #[cfg(feature = "x509")]
 mod rules;
 #[cfg(feature = "x509")]
 mod second_opinion;
+mod serve;
+mod spoofing;
+mod verifier;
+mod warnings;
