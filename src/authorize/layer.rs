@@ -162,7 +162,6 @@ where
 
 /// The status and nothing else.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct EmptyResponse;
 
 impl<B: Default> DeniedResponse<B> for EmptyResponse {

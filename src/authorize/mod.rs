@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serde")]
 mod config;
+mod decide;
 mod denied;
 mod glob;
 mod layer;

@@ -61,7 +61,6 @@ where
 
 /// The certificate of this TLS connection, from its [`TlsConnectInfo`]. The default.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct FromConnection;
 
 impl CertificateSource for FromConnection {

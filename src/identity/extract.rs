@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -23,10 +23,23 @@ impl<S: Sync> FromRequestParts<S> for ClientIdentity {
         if let Some(identity) = parts.extensions.get::<Self>() {
             return Ok(identity.clone());
         }
-        let peer = PeerCertificates::from_request_parts(parts, state).await?;
+        let peer = <PeerCertificates as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         match peer.verification() {
             Verification::Verified => Ok(peer.identity()?.clone()),
             Verification::Unverified(reason) => Err(ClientIdentityRejection::Unverified(reason)),
+        }
+    }
+}
+
+/// `None` if the client presented no certificate. Rejects one that was not verified, or that can't be read.
+impl<S: Sync> OptionalFromRequestParts<S> for ClientIdentity {
+    type Rejection = ClientIdentityRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Self::Rejection> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(client) => Ok(Some(client)),
+            Err(ClientIdentityRejection::NoCertificate(PeerCertificatesRejection::NoCertificate)) => Ok(None),
+            Err(rejection) => Err(rejection),
         }
     }
 }
@@ -98,7 +111,7 @@ where
     type Rejection = IdentifiedRejection<T::Error>;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let identity = ClientIdentity::from_request_parts(parts, state).await?;
+        let identity = <ClientIdentity as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         T::try_from(identity).map(Self).map_err(IdentifiedRejection::Refused)
     }
 }
