@@ -31,6 +31,10 @@ pub enum Reason {
     Excluded,
     /// `no-match`: none of several rules matched, and each for another reason.
     NoMatch,
+    /// `untrusted-proxy`: the certificate was forwarded by somebody who is not trusted to.
+    UntrustedProxy,
+    /// `malformed-header`: a trusted proxy forwarded something that is no certificate.
+    MalformedHeader,
     /// A closure said no: its name.
     Custom(&'static str),
 }
@@ -51,15 +55,18 @@ impl Reason {
             Self::WrongSpki => "wrong-spki",
             Self::Excluded => "excluded",
             Self::NoMatch => "no-match",
+            Self::UntrustedProxy => "untrusted-proxy",
+            Self::MalformedHeader => "malformed-header",
             Self::Custom(name) => name,
         }
     }
 
-    /// 401 if there is no certificate, 403 if it is not the right one.
+    /// 401 if there is no certificate, 403 if it is not the right one, and 400 for a header that can't be read.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MissingTls | Self::MissingCert => StatusCode::UNAUTHORIZED,
+            Self::MalformedHeader => StatusCode::BAD_REQUEST,
             _ => StatusCode::FORBIDDEN,
         }
     }

@@ -88,7 +88,8 @@ impl DistinguishedName {
     }
 
     /// The text of each attribute of this type, in the order of the certificate. The type is a keyword of RFC 4514
-    /// (`O`, `OU`, `DC`, `UID`, `emailAddress`, …, in any case) or an object identifier in dotted decimals.
+    /// (`O`, `OU`, `DC`, `UID`, `emailAddress`, …, in any case) or an object identifier in dotted decimals; anything
+    /// else finds nothing.
     ///
     /// Attributes that are no text are left out; [`attributes`](Self::attributes) has them.
     pub fn values(&self, kind: &str) -> impl Iterator<Item = &str> {

@@ -12,6 +12,8 @@ mod authorize;
 mod forward;
 #[cfg(feature = "x509")]
 mod identity;
+#[cfg(feature = "x509")]
+mod names;
 mod policy;
 #[cfg(feature = "x509")]
 mod rules;
