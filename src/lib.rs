@@ -107,14 +107,22 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+#[cfg(feature = "x509")]
+pub mod authorize;
 mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "tls")]
 mod host;
+#[cfg(feature = "x509")]
+pub mod identity;
 #[cfg(feature = "tls")]
 mod misdirected;
+// Half of it is for the dialects.
+#[cfg(feature = "x509")]
+#[allow(dead_code)]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
@@ -122,11 +130,15 @@ mod serve;
 #[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(feature = "x509")]
+pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
 pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 #[cfg(feature = "tls")]
 pub use host::ServerNameError;
+#[cfg(feature = "x509")]
+pub use identity::ClientIdentity;
 #[cfg(feature = "tls")]
 pub use misdirected::{RefuseMisdirected, RefuseMisdirectedFuture, RefuseMisdirectedLayer};
 pub use peer::{

@@ -11,6 +11,8 @@ use tower_service::Service;
 
 #[cfg(feature = "tls")]
 use crate::host::ChosenPolicy;
+#[cfg(feature = "x509")]
+use crate::identity::{ClientIdentity, IdentityError};
 use crate::policy::ClientAuthPolicy;
 
 /// The certificates a TLS peer presented, and whether they were verified. Never empty.
@@ -44,6 +46,8 @@ struct Chain {
     verification: Verification,
     /// Empty unless verified.
     verified_path: Vec<CertificateDer<'static>>,
+    #[cfg(feature = "x509")]
+    identity: OnceLock<Result<ClientIdentity, IdentityError>>,
 }
 
 impl PeerCertificates {
@@ -68,7 +72,13 @@ impl PeerCertificates {
             Ok(path) => (Verification::Verified, path),
             Err(reason) => (Verification::Unverified(reason), Vec::new()),
         };
-        Some(Self(Arc::new(Chain { presented, verification, verified_path })))
+        Some(Self(Arc::new(Chain {
+            presented,
+            verification,
+            verified_path,
+            #[cfg(feature = "x509")]
+            identity: OnceLock::new(),
+        })))
     }
 
     /// The client's own certificate.
@@ -97,6 +107,21 @@ impl PeerCertificates {
     #[must_use]
     pub fn verified_path(&self) -> Option<&[CertificateDer<'static>]> {
         self.is_verified().then_some(&self.0.verified_path)
+    }
+
+    /// Who [`end_entity`](Self::end_entity) says the client is: read the first time that somebody asks, and then
+    /// shared by all requests of the connection.
+    ///
+    /// Anybody can make a certificate with any name in it: look at [`verification`](Self::verification) before you
+    /// believe it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read as a certificate.
+    #[cfg(feature = "x509")]
+    pub fn identity(&self) -> Result<&ClientIdentity, IdentityError> {
+        let identity = self.0.identity.get_or_init(|| ClientIdentity::from_der(self.end_entity()));
+        identity.as_ref().map_err(|error| *error)
     }
 
     /// Whether the configured roots and CRLs vouch for [`end_entity`](Self::end_entity), and if not, why.
