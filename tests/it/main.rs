@@ -9,7 +9,7 @@ mod pki;
 
 mod forward;
 mod policy;
-#[cfg(feature = "reload")]
+#[cfg(unix)]
 mod reload;
 mod resumption;
 mod resumption_clients;
