@@ -17,5 +17,7 @@ mod revocation;
 mod serve;
 mod sni;
 mod spoofing;
+#[cfg(feature = "ticket-keys")]
+mod ticket_keys;
 mod verifier;
 mod warnings;
