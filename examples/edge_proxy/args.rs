@@ -42,7 +42,7 @@ pub(crate) struct Args {
     pub(crate) client_auth: ClientAuthPolicy,
 
     /// CAs of the clients, PEM, any number in a file; may be repeated. Under the policies that do not verify, the
-    /// backend is still told whether a certificate would have
+    /// backend is still told whether a certificate verifies
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Vec<PathBuf>,
 

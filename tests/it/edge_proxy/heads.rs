@@ -105,6 +105,42 @@ async fn a_request_has_one_host() {
 }
 
 #[tokio::test]
+async fn a_body_hides_no_second_request() {
+    let backend = Backend::start().await;
+    let proxy = EdgeProxy::start(backend.address, &[]).await;
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
+    let chunk = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
+    let length = format!("Content-Length: {}", hidden.len());
+    for (framing, body) in [
+        (length.clone(), hidden),
+        (format!("{length}\r\nConnection: content-length"), hidden),
+        ("Transfer-Encoding: chunked".to_owned(), &chunk),
+        ("Transfer-Encoding: chunked\r\nConnection: transfer-encoding".to_owned(), &chunk),
+        (format!("{length}\r\nTransfer-Encoding: chunked"), &chunk),
+    ] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}\r\n\r\n");
+        let answer = proxy.raw(None, &format!("{head}{body}")).await;
+        assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{framing}: {answer}");
+        assert!(answer.ends_with(&format!("\n\n{hidden}")), "{framing}: {answer}");
+        let headers = received(&answer);
+        let framings =
+            ["content-length", "transfer-encoding"].map(|name| headers.get_all(name).iter().count());
+        assert_eq!(framings.iter().sum::<usize>(), 1, "{framing}: {answer}");
+    }
+    for ambiguous in [
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: 5, 6",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding : chunked",
+    ] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{ambiguous}\r\n\r\n");
+        let answer = proxy.raw(None, &format!("{head}{chunk}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{ambiguous}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_http2_request_becomes_an_http1_request() {
     let backend = Backend::start().await;
     let proxy = EdgeProxy::start(backend.address, &[]).await;

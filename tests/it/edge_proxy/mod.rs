@@ -136,8 +136,9 @@ impl EdgeProxy {
     }
 
     async fn signal(&self, name: &str) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
+        // The shell's own `kill`: not every machine has another.
+        let kill = format!("kill {name} {}", self.child.id().unwrap());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
     }
 }
 
