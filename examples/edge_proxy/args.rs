@@ -16,7 +16,7 @@ use tower_client_cert::dialect::{Dialect, Skipper};
 ///
 /// Without --cert and --key it makes a throw-away PKI. Without --backend, or with --demo-once, it starts an echo
 /// backend inside itself and shows what that receives from three kinds of clients.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "edge_proxy", version)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one. Without it 127.0.0.1:8443, and if that is taken, a free port for a
@@ -54,6 +54,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "skipper")]
     pub(crate) dialect: Vec<DialectName>,
 
+    /// Look at all these files this often, in seconds, and when they have changed, serve new connections with them.
+    /// Connections whose certificate would not be taken any more are drained
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "5",
+          value_parser = seconds)]
+    pub(crate) reload: Option<Duration>,
+
     /// Show what the echo backend receives, and end: with status 0 only if that was right for each client
     #[arg(long)]
     pub(crate) demo_once: bool,
@@ -80,6 +86,9 @@ impl Args {
             (Some(_), Some(_)) if self.backend.is_none() && !self.demo_once => {
                 Err("--cert and --key also need --backend HOST:PORT, or --demo-once to try them out")
             }
+            (cert, _) if self.reload.is_some() && (cert.is_none() || self.demonstrates()) => Err(
+                "--reload also needs --cert, --key and --backend: what a demonstration is made of does not change",
+            ),
             // With a throw-away PKI there is always a client CA.
             (Some(_), _) if self.client_auth.verifies() && self.client_ca.is_empty() && !self.demo_once => {
                 Err("this --client-auth verifies certificates, so it also needs --client-ca, \

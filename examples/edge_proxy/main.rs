@@ -98,7 +98,15 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
         pki = Some(Pki::create(server_ip)?);
     }
     let server_certificate = identity.certificate().clone();
-    let acceptor = tls::acceptor(Arc::clone(&provider), &args, pki.as_ref(), identity)?;
+    let acceptor = match (&args.cert, &args.key, args.reload) {
+        (Some(cert), Some(key), Some(interval)) => {
+            let reloader = tls::reloader(Arc::clone(&provider), args.clone(), cert.clone(), key.clone())?;
+            let acceptor = reloader.acceptor();
+            tokio::spawn(reloader.watch(interval));
+            acceptor
+        }
+        _ => tls::acceptor(Arc::clone(&provider), &args, pki.as_ref(), identity)?,
+    };
     if !args.client_auth.requests() {
         tracing::warn!(
             "--client-auth {} never asks for a certificate, so there is none to tell the backend of",

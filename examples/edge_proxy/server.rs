@@ -48,14 +48,15 @@ impl Server {
             // Without it the server still works.
             let _ = tcp.set_nodelay(true);
         });
-        let mut listener = TlsListener::new(tcp, acceptor);
+        let mut listener = TlsListener::new(tcp, acceptor.clone());
         let (stop, mut stopped) = watch::channel(());
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     (stream, address) = listener.accept() => {
                         let peer = Peer { address, _open: stopped.clone() };
-                        tokio::spawn(serve(stream, peer, proxy.clone(), header_timeout, stopped.clone()));
+                        let (acceptor, proxy, stopped) = (acceptor.clone(), proxy.clone(), stopped.clone());
+                        tokio::spawn(serve(stream, peer, acceptor, proxy, header_timeout, stopped));
                     }
                     _ = stopped.changed() => break,
                 }
@@ -74,6 +75,7 @@ impl Server {
 async fn serve(
     stream: TlsStream<Captured<TcpStream>>,
     peer: Peer,
+    acceptor: ClientCertAcceptor,
     proxy: Proxy,
     header_timeout: Duration,
     mut stopped: watch::Receiver<()>,
@@ -117,6 +119,11 @@ async fn serve(
             return;
         }
         _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        lost = acceptor.trust_lost(&info) => {
+            tracing::info!(peer = %address, reason = %lost, "draining a connection");
             connection.as_mut().graceful_shutdown();
             connection.await
         }

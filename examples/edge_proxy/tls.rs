@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, VerifierError};
+use tower_client_cert::{
+    ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ReloadError, Reloader, ServerCertError,
+    VerifierError,
+};
 
 use crate::args::Args;
 use crate::pki::Pki;
@@ -24,6 +28,10 @@ pub(crate) enum TlsError {
     Unusable(#[source] rustls::Error),
     #[error("--client-ca or --client-crl: {0}")]
     Verifier(#[from] VerifierError),
+    #[error(transparent)]
+    ServerCert(#[from] ServerCertError),
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
 }
 
 fn reason(error: &pem::Error, what: &str) -> String {
@@ -79,8 +87,26 @@ pub(crate) fn acceptor(
     let verifier = verifier(provider, args, pki)?;
     let mut config =
         verifier.server_config()?.with_single_cert(server.chain, server.key).map_err(TlsError::Unusable)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    offer_both_versions_of_http(&mut config);
     Ok(ClientCertAcceptor::new(config, verifier))
+}
+
+/// The same from files alone, again and again.
+pub(crate) fn reloader(
+    provider: Arc<CryptoProvider>,
+    args: Args,
+    cert: PathBuf,
+    key: PathBuf,
+) -> Result<Reloader, TlsError> {
+    let load = move || -> Result<_, TlsError> {
+        let verifier = verifier(Arc::clone(&provider), &args, None)?;
+        Ok(ClientCertAcceptor::from_files(&cert, &key, verifier, offer_both_versions_of_http)?)
+    };
+    Ok(Reloader::new(load)?)
+}
+
+fn offer_both_versions_of_http(config: &mut ServerConfig) {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 }
 
 fn verifier(

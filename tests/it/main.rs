@@ -17,7 +17,7 @@ mod identity;
 #[cfg(feature = "x509")]
 mod names;
 mod policy;
-#[cfg(feature = "reload")]
+#[cfg(unix)]
 mod reload;
 mod resumption;
 mod resumption_clients;

@@ -111,7 +111,7 @@ impl Drop for Watching {
 }
 
 /// Waits for something that is bound to happen.
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), async {
         while !holds().await {
             tokio::task::yield_now().await;
@@ -122,7 +122,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// What the server presents.
-async fn presented(address: SocketAddr, config: &ClientConfig) -> CertificateDer<'static> {
+pub(crate) async fn presented(address: SocketAddr, config: &ClientConfig) -> CertificateDer<'static> {
     let stream = connect(address, config).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
 }

@@ -75,6 +75,8 @@ async fn what_is_wrong_is_named_in_a_line() {
         (&["--backend-timeout", "0"], &["--backend-timeout", "seconds"]),
         (&["--cert", &cert], &["--cert", "--key"]),
         (&["--key", &key], &["--key", "--cert"]),
+        (&["--reload"], &["--reload", "--cert", "--backend"]),
+        (&["--reload=0"], &["--reload", "seconds"]),
         (&["--cert", &cert, "--key", &key], &["--backend"]),
         (
             &["--backend", "a:1", "--cert", &cert, "--key", &key, "--client-auth", "VerifyClientCertIfGiven"],

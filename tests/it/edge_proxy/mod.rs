@@ -5,6 +5,7 @@ mod command_line;
 mod drain;
 mod heads;
 mod proxying;
+mod reload;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
