@@ -14,10 +14,11 @@ mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod strip;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
+pub use client_cert::{ClientCert, ClientCertLayer};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 pub use peer::{
@@ -26,6 +27,7 @@ pub use peer::{
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
     AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,

@@ -7,11 +7,11 @@ use http::HeaderMap;
 use rustls_pki_types::CertificateDer;
 use tower_layer::Layer;
 
-use super::owned::OwnedHeaders;
 use super::service::ClientCert;
 use crate::dialect::{Dialect, Outgoing, Skipper, VerifyStatus};
 use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
+use crate::strip::OwnedHeaders;
 
 /// Writes the client's certificate into headers for the service behind, and makes sure that nobody else does.
 ///
@@ -19,7 +19,7 @@ use crate::policy::ClientAuthPolicy;
 ///
 /// 1. Every header the dialect owns is removed, in any spelling a backend might read as the same name (any case, and
 ///    any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop it.
-///    Request trailers of those names are removed from the body ([`StripTrailers`](super::StripTrailers)).
+///    Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
 /// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
 ///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
 ///

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 /// the exact name is then believed. So names are equal here if they are equal after lower-casing and mapping every
 /// byte outside `[a-z0-9]` to one symbol.
 #[derive(Debug)]
-pub(super) struct OwnedHeaders {
+pub(crate) struct OwnedHeaders {
     names: Vec<HeaderName>,
     /// Bit n is set if a name is n bytes long: folding keeps the length, and few foreign names share it.
     lengths: u128,
@@ -20,13 +20,13 @@ static NOMINATING: [HeaderName; 4] =
     [header::CONNECTION, HeaderName::from_static("proxy-connection"), header::TRAILER, header::TE];
 
 impl OwnedHeaders {
-    pub(super) fn new(names: &[HeaderName]) -> Self {
+    pub(crate) fn new(names: &[HeaderName]) -> Self {
         let lengths = names.iter().map(|name| length_bit(name.as_str().len())).fold(0, |all, bit| all | bit);
         Self { names: names.to_vec(), lengths }
     }
 
     /// Whether `name` folds to an owned one.
-    pub(super) fn contains(&self, name: &[u8]) -> bool {
+    pub(crate) fn contains(&self, name: &[u8]) -> bool {
         self.lengths & length_bit(name.len()) != 0
             && self.names.iter().any(|owned| folds_to(name, owned.as_str().as_bytes()))
     }
@@ -34,7 +34,7 @@ impl OwnedHeaders {
     /// Removes every owned header, and every mention of one in `Connection` and its like. Returns how many.
     ///
     /// It cannot fail, and does not allocate for a request that has nothing to strip.
-    pub(super) fn strip(&self, headers: &mut HeaderMap) -> usize {
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) -> usize {
         let stripped = self.strip_names(headers);
         for nominating in &NOMINATING {
             let lines = headers.get_all(nominating);
@@ -51,7 +51,7 @@ impl OwnedHeaders {
     }
 
     /// Removes every owned name from a map of headers or trailers. Returns how many.
-    pub(super) fn strip_names(&self, headers: &mut HeaderMap) -> usize {
+    pub(crate) fn strip_names(&self, headers: &mut HeaderMap) -> usize {
         let owned: Vec<HeaderName> =
             headers.keys().filter(|name| self.contains(name.as_str().as_bytes())).cloned().collect();
         for name in &owned {
