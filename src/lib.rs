@@ -10,6 +10,7 @@ mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+pub mod forwarded;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]

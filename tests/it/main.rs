@@ -5,4 +5,5 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod forwarded;
 mod policy;

@@ -1,0 +1,243 @@
+#![doc = include_str!("../docs/forwarded.md")]
+
+#[cfg(feature = "axum")]
+mod extract;
+mod layer;
+mod looks_like;
+mod service;
+mod trust;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use http::{Extensions, HeaderName, StatusCode};
+use rustls_pki_types::CertificateDer;
+
+pub use layer::ForwardedClientCertLayer;
+pub use service::ReadForwardedClientCert;
+pub use trust::{Fingerprint, Hop, ParseFingerprintError, TrustedProxies};
+
+use crate::dialect::{DecodeError, ForwardedCert, Skipper, VerifyStatus};
+
+/// The client's certificate, as a trusted proxy tells it in the headers of dialect `D`. Never empty.
+///
+/// *Told*, where [`PeerCertificates`](crate::PeerCertificates) are *seen*: this server has not checked a signature, and
+/// takes the proxy's word for it that the client holds the private key. There is no conversion from one to the other.
+/// Whether the proxy verified the certificate is a question of its own: see [`status`](Self::status).
+///
+/// In axum handlers it is an extractor, and so is `Option<ForwardedClientCert<D>>`; elsewhere
+/// [`from_extensions`](Self::from_extensions) reads what the layer left. A clone is a reference count.
+pub struct ForwardedClientCert<D = Skipper> {
+    cert: Arc<ForwardedCert>,
+    dialect: PhantomData<fn() -> D>,
+}
+
+impl<D> ForwardedClientCert<D> {
+    /// `None` if there is no certificate in it.
+    fn new(cert: ForwardedCert) -> Result<Self, ForwardedClientCertError> {
+        if !cert.certificates.is_empty() {
+            return Ok(Self { cert: Arc::new(cert), dialect: PhantomData });
+        }
+        Err(match cert.status {
+            Some(VerifyStatus::Failed(reason)) => {
+                ForwardedClientCertError::Withheld { reason: reason.into_owned() }
+            }
+            _ => ForwardedClientCertError::NotPresented,
+        })
+    }
+
+    /// The client's own certificate.
+    #[must_use]
+    #[allow(clippy::indexing_slicing)] // never empty, see `new`
+    pub fn end_entity(&self) -> &CertificateDer<'static> {
+        &self.cert.certificates[0]
+    }
+
+    /// All that the proxy passed on, end entity first. Whether that is the path it verified or whatever the client
+    /// sent, only the dialect and the proxy's configuration tell.
+    #[must_use]
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.cert.certificates
+    }
+
+    /// What the proxy says of the certificate. `None` if its dialect does not say.
+    #[must_use]
+    pub fn status(&self) -> Option<&VerifyStatus> {
+        self.cert.status.as_ref()
+    }
+
+    /// Whether the proxy says, in so many words, that it verified the certificate: short for
+    /// `status() == Some(&VerifyStatus::Success)`.
+    #[must_use]
+    pub fn is_verified_by_proxy(&self) -> bool {
+        self.cert.status == Some(VerifyStatus::Success)
+    }
+
+    /// What this server's own roots and CRLs say of the certificate, whatever the proxy says.
+    ///
+    /// It is still told, not seen: that the client holds the private key remains the proxy's word.
+    ///
+    /// ```
+    /// use rustls_pki_types::UnixTime;
+    /// use tower_client_cert::forwarded::ForwardedClientCert;
+    /// use tower_client_cert::{ChainError, ClientVerifier, Verification};
+    ///
+    /// fn admits(verifier: &ClientVerifier, client: &ForwardedClientCert) -> Result<bool, ChainError> {
+    ///     Ok(client.verify_again(verifier, UnixTime::now())? == Verification::Verified)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the certificates are more, or larger, than the verifier takes, or one of them is not a certificate.
+    #[cfg(feature = "tls")]
+    pub fn verify_again(
+        &self,
+        verifier: &crate::ClientVerifier,
+        now: rustls_pki_types::UnixTime,
+    ) -> Result<crate::Verification, crate::ChainError> {
+        let peer = verifier.judge(self.cert.certificates.clone(), now)?;
+        // Never empty, so there is a verdict.
+        Ok(peer.map_or(crate::Verification::Unverified(crate::UnverifiedReason::Invalid), |peer| {
+            peer.verification()
+        }))
+    }
+}
+
+impl<D: 'static> ForwardedClientCert<D> {
+    /// What a [`ForwardedClientCertLayer`] for this dialect found out about a request, from the request's extensions.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate: see [`ForwardedClientCertError`], each of whose variants is another reason.
+    pub fn from_extensions(extensions: &Extensions) -> Result<Self, ForwardedClientCertError> {
+        match extensions.get::<Outcome<D>>() {
+            Some(Outcome(outcome)) => outcome.clone(),
+            None => Err(ForwardedClientCertError::LayerMissing { dialect: std::any::type_name::<D>() }),
+        }
+    }
+}
+
+impl<D> Clone for ForwardedClientCert<D> {
+    fn clone(&self) -> Self {
+        Self { cert: Arc::clone(&self.cert), dialect: PhantomData }
+    }
+}
+
+/// Sizes and the status; certificates are personal data, and logs are read by many.
+impl<D> fmt::Debug for ForwardedClientCert<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<usize> = self.cert.certificates.iter().map(|certificate| certificate.len()).collect();
+        f.debug_struct("ForwardedClientCert")
+            .field("certificate_bytes", &sizes)
+            .field("status", &self.cert.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the layer leaves on a request, one for each dialect.
+struct Outcome<D>(Result<ForwardedClientCert<D>, ForwardedClientCertError>);
+
+impl<D> Clone for Outcome<D> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Why there is no [`ForwardedClientCert`]. Each is a different answer, with a [status](Self::status) of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForwardedClientCertError {
+    /// A trusted proxy sent none of the dialect's headers. Status 401.
+    #[error("a client certificate is needed here, and the proxy forwarded none")]
+    Absent,
+    /// A trusted proxy says that the client presented no certificate. Status 401.
+    #[error("a client certificate is needed here, and the proxy says that the client presented none")]
+    NotPresented,
+    /// A trusted proxy says that the client's certificate did not verify, and keeps it to itself. Status 401.
+    #[error("a client certificate is needed here, and the proxy did not pass the client's on: {reason}")]
+    Withheld {
+        /// The proxy's words.
+        reason: String,
+    },
+    /// The request does not come from a trusted proxy. Status 403.
+    #[error(
+        "this request does not come from a trusted proxy{}",
+        header.as_ref().map_or_else(String::new, |header| format!(", so its header `{header}` is not believed"))
+    )]
+    Untrusted {
+        /// The header it came with all the same, in whatever spelling, now removed. `None` if it had none.
+        header: Option<HeaderName>,
+    },
+    /// A trusted proxy sent what its dialect does not write: another dialect's value, a header twice, an empty one.
+    /// [`DecodeError::kind`] tells them apart. Status 400.
+    #[error("{error}{}", looks_like.map_or_else(String::new, |what| format!("; it looks like {what}")))]
+    Malformed {
+        /// Which header, where and why.
+        error: DecodeError,
+        /// What the value looks like instead, if that is another dialect's.
+        looks_like: Option<&'static str>,
+    },
+    /// A value is larger than may be; it was not looked into. Status 431.
+    #[error("header `{header}`: {bytes} bytes, which is more than the {max} allowed")]
+    TooLarge {
+        /// The header.
+        header: HeaderName,
+        /// The size of its value.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// There are more certificates than may be. Status 400.
+    #[error("{count} forwarded certificates, which is more than the {max} allowed")]
+    TooManyCertificates {
+        /// How many.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The server is not set up to tell who sends it requests. Status 500.
+    #[error(
+        "nothing is known of the hop this request came from, so it can't be told whether it is a trusted proxy. To know \
+         its address, serve the app with `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`; to know its \
+         client certificate too, with `tower_client_cert::make_service(app)` on a `TlsListener`. Without axum, call \
+         `ForwardedClientCertLayer::with_peer_ip` for each connection"
+    )]
+    HopUnknown,
+    /// No layer for this dialect saw the request. Status 500.
+    #[error(
+        "no ForwardedClientCertLayer for {dialect} saw this request: add \
+         `.layer(ForwardedClientCertLayer::new(dialect, trusted_proxies))` to the router"
+    )]
+    LayerMissing {
+        /// The type of the dialect.
+        dialect: &'static str,
+    },
+}
+
+impl ForwardedClientCertError {
+    /// The status that says so to the client.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Absent | Self::NotPresented | Self::Withheld { .. } => StatusCode::UNAUTHORIZED,
+            Self::Untrusted { .. } => StatusCode::FORBIDDEN,
+            Self::Malformed { .. } | Self::TooManyCertificates { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::HopUnknown | Self::LayerMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether this is how a request without a client certificate looks, as opposed to one with which something is
+    /// wrong: where a certificate is optional, these requests are anonymous and the others are refused.
+    ///
+    /// So are those with a certificate that the proxy withheld, and those of an untrusted peer that claims nothing.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        matches!(
+            self,
+            Self::Absent | Self::NotPresented | Self::Withheld { .. } | Self::Untrusted { header: None }
+        )
+    }
+}
