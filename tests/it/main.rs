@@ -5,5 +5,10 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod forward;
 mod forwarded;
 mod policy;
+mod serve;
+mod spoofing;
+mod verifier;
+mod warnings;
