@@ -150,13 +150,13 @@ impl<D> Clone for Outcome<D> {
 #[non_exhaustive]
 pub enum ForwardedClientCertError {
     /// A trusted proxy sent none of the dialect's headers. Status 401.
-    #[error("a client certificate is needed here, and the proxy forwarded none")]
+    #[error("no client certificate: the proxy forwarded none")]
     Absent,
     /// A trusted proxy says that the client presented no certificate. Status 401.
-    #[error("a client certificate is needed here, and the proxy says that the client presented none")]
+    #[error("no client certificate: the proxy says that the client presented none")]
     NotPresented,
     /// A trusted proxy says that the client's certificate did not verify, and keeps it to itself. Status 401.
-    #[error("a client certificate is needed here, and the proxy did not pass the client's on: {reason}")]
+    #[error("no client certificate: the proxy keeps to itself one that it did not verify: {reason}")]
     Withheld {
         /// The proxy's words.
         reason: String,
