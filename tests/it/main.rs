@@ -7,6 +7,7 @@ mod pki;
 
 mod forward;
 mod forwarded;
+mod peers;
 mod policy;
 mod serve;
 mod spoofing;
