@@ -111,6 +111,8 @@ mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "x509")]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
