@@ -112,6 +112,8 @@ pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
 pub mod forwarded;
+#[cfg(feature = "x509")]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]

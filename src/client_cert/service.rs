@@ -56,16 +56,16 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // Stripping comes first and cannot fail, so that no later step can let a forged header pass.
+        let info = request.extensions().get::<TlsConnectInfo>();
+        let kept = self.config.keep(request.headers(), info);
+        let written = self.config.headers_for(info);
+        // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.
         let stripped = self.config.owned.strip(request.headers_mut());
         if stripped > 0 {
             #[cfg(feature = "tracing")]
             tracing::debug!(stripped, "removed headers from a request that only this layer may write");
         }
-        let headers = self.config.headers_for(request.extensions().get::<TlsConnectInfo>());
-        for (name, value) in headers.iter() {
-            request.headers_mut().append(name, value.clone());
-        }
+        self.config.insert(kept, &written, request.headers_mut());
         let owned = Arc::clone(&self.config.owned);
         self.inner.call(request.map(|body| StripTrailers::new(body, owned)))
     }

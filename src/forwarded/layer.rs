@@ -5,7 +5,6 @@ use std::sync::{Arc, Once};
 use http::HeaderMap;
 use tower_layer::Layer;
 
-use super::looks_like::looks_like;
 use super::service::ReadForwardedClientCert;
 use super::trust::{Hop, Trust, TrustedProxies};
 use super::{ForwardedClientCert, ForwardedClientCertError};
@@ -26,7 +25,8 @@ use crate::strip::OwnedHeaders;
 /// Who sent a request is taken from axum's `ConnectInfo<SocketAddr>` (feature `axum`), or from
 /// [`with_peer_ip`](Self::with_peer_ip), and from [`TlsConnectInfo`](crate::TlsConnectInfo).
 ///
-/// Layers for different dialects stack. Two for the same type of dialect do not: the inner one's outcome stays.
+/// How much of a value is looked at is the dialect's: see [`Limits`](crate::dialect::Limits). Layers for different
+/// dialects stack. Two for the same type of dialect do not: the inner one's outcome stays.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -35,7 +35,7 @@ use crate::strip::OwnedHeaders;
 /// use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies};
 ///
 /// async fn hello(client: ForwardedClientCert) -> String {
-///     format!("{} bytes, {:?}", client.end_entity().len(), client.status())
+///     format!("{} certificates, {:?}", client.certificates().len(), client.status())
 /// }
 ///
 /// let proxy: std::net::IpAddr = "10.1.0.4".parse()?;
@@ -56,12 +56,10 @@ pub struct ForwardedClientCertLayer<D = Skipper> {
 
 /// A layer's settings, shared by the services it makes.
 struct Config<D> {
-    dialect: Arc<D>,
+    dialect: D,
     owned: Arc<OwnedHeaders>,
     trusted: TrustedProxies,
-    max_value_size: usize,
-    max_certificates: usize,
-    warned: Arc<Once>,
+    warned: Once,
 }
 
 impl<D: Dialect> ForwardedClientCertLayer<D> {
@@ -69,11 +67,9 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     pub fn new(dialect: D, trusted: TrustedProxies) -> Self {
         let config = Config {
             owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
-            dialect: Arc::new(dialect),
+            dialect,
             trusted,
-            max_value_size: 64 * 1024,
-            max_certificates: 10,
-            warned: Arc::new(Once::new()),
+            warned: Once::new(),
         };
         Self { config: Arc::new(config), peer_ip: None }
     }
@@ -93,7 +89,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     /// let mut headers = HeaderMap::new();
     /// headers.insert("x-forwarded-tls-client-cert", "MAA=".parse()?);
     /// let client = reader.read(&Hop::unknown().at(proxy), &headers)?;
-    /// assert_eq!(client.end_entity().as_ref(), [0x30, 0x00]);
+    /// assert_eq!(client.certificates(), [vec![0x30, 0x00].into()]);
     ///
     /// let stranger = Hop::unknown().at("10.1.0.5".parse()?);
     /// let error = reader.read(&stranger, &headers).unwrap_err();
@@ -167,23 +163,6 @@ impl<D> ForwardedClientCertLayer<D> {
         Self { peer_ip: Some(ip), ..self }
     }
 
-    /// The largest value of a header to look into, in bytes: 64 KiB unless set, as much as `ClientCertLayer` writes.
-    pub fn max_value_size(self, bytes: usize) -> Self {
-        self.with(|config| config.max_value_size = bytes)
-    }
-
-    /// The most certificates to take, the client's own included: 10 unless set. Real chains have two to five.
-    pub fn max_certificates(self, max: usize) -> Self {
-        self.with(|config| config.max_certificates = max)
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Config<D>)) -> Self {
-        let mut config = Arc::unwrap_or_clone(self.config);
-        change(&mut config);
-        self.config = Arc::new(config);
-        self
-    }
-
     pub(super) fn peer_ip(&self) -> Option<IpAddr> {
         self.peer_ip
     }
@@ -195,27 +174,11 @@ impl<D> ForwardedClientCertLayer<D> {
 
 impl<D: Dialect> Config<D> {
     fn decode(&self, headers: &HeaderMap) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
-        let dialect = &*self.dialect;
-        for header in dialect.header_names() {
-            for value in headers.get_all(header) {
-                if value.len() > self.max_value_size {
-                    let (header, bytes, max) = (header.clone(), value.len(), self.max_value_size);
-                    return Err(ForwardedClientCertError::TooLarge { header, bytes, max });
-                }
-            }
+        match self.dialect.decode(headers) {
+            Ok(Some(cert)) => ForwardedClientCert::new(cert),
+            Ok(None) => Err(ForwardedClientCertError::Absent),
+            Err(error) => Err(ForwardedClientCertError::Malformed(error)),
         }
-        let cert = dialect
-            .decode(headers)
-            .map_err(|error| ForwardedClientCertError::Malformed {
-                looks_like: looks_like(dialect, headers, &error),
-                error,
-            })?
-            .ok_or(ForwardedClientCertError::Absent)?;
-        let (count, max) = (cert.certificates.len(), self.max_certificates);
-        if count > max {
-            return Err(ForwardedClientCertError::TooManyCertificates { count, max });
-        }
-        ForwardedClientCert::new(cert)
     }
 }
 
@@ -238,25 +201,11 @@ impl<D> Clone for ForwardedClientCertLayer<D> {
     }
 }
 
-impl<D> Clone for Config<D> {
-    fn clone(&self) -> Self {
-        Self {
-            dialect: Arc::clone(&self.dialect),
-            owned: Arc::clone(&self.owned),
-            trusted: self.trusted.clone(),
-            warned: Arc::clone(&self.warned),
-            ..*self
-        }
-    }
-}
-
 impl<D> fmt::Debug for ForwardedClientCertLayer<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ForwardedClientCertLayer")
             .field("dialect", &std::any::type_name::<D>())
             .field("trusted", &self.config.trusted)
-            .field("max_value_size", &self.config.max_value_size)
-            .field("max_certificates", &self.config.max_certificates)
             .field("peer_ip", &self.peer_ip)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,6 @@
 #[cfg(feature = "axum")]
 mod extract;
 mod layer;
-mod looks_like;
 mod service;
 mod trust;
 
@@ -18,9 +17,9 @@ pub use layer::ForwardedClientCertLayer;
 pub use service::ReadForwardedClientCert;
 pub use trust::{Fingerprint, Hop, ParseFingerprintError, TrustedProxies};
 
-use crate::dialect::{DecodeError, ForwardedCert, Skipper, VerifyStatus};
+use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};
 
-/// The client's certificate, as a trusted proxy tells it in the headers of dialect `D`. Never empty.
+/// The client's certificate, as a trusted proxy tells it in the headers of dialect `D`.
 ///
 /// *Told*, where [`PeerCertificates`](crate::PeerCertificates) are *seen*: this server has not checked a signature, and
 /// takes the proxy's word for it that the client holds the private key. There is no conversion from one to the other.
@@ -34,24 +33,21 @@ pub struct ForwardedClientCert<D = Skipper> {
 }
 
 impl<D> ForwardedClientCert<D> {
-    /// `None` if there is no certificate in it.
     fn new(cert: ForwardedCert) -> Result<Self, ForwardedClientCertError> {
-        if !cert.certificates.is_empty() {
-            return Ok(Self { cert: Arc::new(cert), dialect: PhantomData });
+        let says_something = !cert.certificates.is_empty() || cert.details != CertDetails::default();
+        match cert.status {
+            Some(VerifyStatus::None) => Err(ForwardedClientCertError::NotPresented),
+            _ if says_something => Ok(Self { cert: Arc::new(cert), dialect: PhantomData }),
+            Some(status) => Err(ForwardedClientCertError::Withheld { status }),
+            None => Err(ForwardedClientCertError::NotPresented),
         }
-        Err(match cert.status {
-            Some(VerifyStatus::Failed(reason)) => {
-                ForwardedClientCertError::Withheld { reason: reason.into_owned() }
-            }
-            _ => ForwardedClientCertError::NotPresented,
-        })
     }
 
-    /// The client's own certificate.
+    /// The client's own certificate. `None` if the proxy passes only [`details`](Self::details) of it on, as Envoy does
+    /// unless told otherwise.
     #[must_use]
-    #[allow(clippy::indexing_slicing)] // never empty, see `new`
-    pub fn end_entity(&self) -> &CertificateDer<'static> {
-        &self.cert.certificates[0]
+    pub fn end_entity(&self) -> Option<&CertificateDer<'static>> {
+        self.cert.end_entity()
     }
 
     /// All that the proxy passed on, end entity first. Whether that is the path it verified or whatever the client
@@ -59,6 +55,12 @@ impl<D> ForwardedClientCert<D> {
     #[must_use]
     pub fn certificates(&self) -> &[CertificateDer<'static>] {
         &self.cert.certificates
+    }
+
+    /// What the proxy says of the certificate in words: names, hash, serial number, as far as its dialect has them.
+    #[must_use]
+    pub fn details(&self) -> &CertDetails {
+        &self.cert.details
     }
 
     /// What the proxy says of the certificate. `None` if its dialect does not say.
@@ -76,7 +78,8 @@ impl<D> ForwardedClientCert<D> {
 
     /// What this server's own roots and CRLs say of the certificate, whatever the proxy says.
     ///
-    /// It is still told, not seen: that the client holds the private key remains the proxy's word.
+    /// `None` if the proxy passed no certificate on. It is still told, not seen: that the client holds the private key
+    /// remains the proxy's word.
     ///
     /// ```
     /// use rustls_pki_types::UnixTime;
@@ -84,7 +87,7 @@ impl<D> ForwardedClientCert<D> {
     /// use tower_client_cert::{ChainError, ClientVerifier, Verification};
     ///
     /// fn admits(verifier: &ClientVerifier, client: &ForwardedClientCert) -> Result<bool, ChainError> {
-    ///     Ok(client.verify_again(verifier, UnixTime::now())? == Verification::Verified)
+    ///     Ok(client.verify_again(verifier, UnixTime::now())? == Some(Verification::Verified))
     /// }
     /// ```
     ///
@@ -96,12 +99,9 @@ impl<D> ForwardedClientCert<D> {
         &self,
         verifier: &crate::ClientVerifier,
         now: rustls_pki_types::UnixTime,
-    ) -> Result<crate::Verification, crate::ChainError> {
+    ) -> Result<Option<crate::Verification>, crate::ChainError> {
         let peer = verifier.judge(self.cert.certificates.clone(), now)?;
-        // Never empty, so there is a verdict.
-        Ok(peer.map_or(crate::Verification::Unverified(crate::UnverifiedReason::Invalid), |peer| {
-            peer.verification()
-        }))
+        Ok(peer.map(|peer| peer.verification()))
     }
 }
 
@@ -155,11 +155,11 @@ pub enum ForwardedClientCertError {
     /// A trusted proxy says that the client presented no certificate. Status 401.
     #[error("no client certificate: the proxy says that the client presented none")]
     NotPresented,
-    /// A trusted proxy says that the client's certificate did not verify, and keeps it to itself. Status 401.
-    #[error("no client certificate: the proxy keeps to itself one that it did not verify: {reason}")]
+    /// A trusted proxy keeps the client's certificate to itself, and says only this of it. Status 401.
+    #[error("no client certificate: the proxy does not pass it on, and says of it: {status}")]
     Withheld {
-        /// The proxy's words.
-        reason: String,
+        /// Mostly why it did not verify.
+        status: VerifyStatus,
     },
     /// The request does not come from a trusted proxy. Status 403.
     #[error(
@@ -170,33 +170,10 @@ pub enum ForwardedClientCertError {
         /// The header it came with all the same, in whatever spelling, now removed. `None` if it had none.
         header: Option<HeaderName>,
     },
-    /// A trusted proxy sent what its dialect does not write: another dialect's value, a header twice, an empty one.
-    /// [`DecodeError::kind`] tells them apart. Status 400.
-    #[error("{error}{}", looks_like.map_or_else(String::new, |what| format!("; it looks like {what}")))]
-    Malformed {
-        /// Which header, where and why.
-        error: DecodeError,
-        /// What the value looks like instead, if that is another dialect's.
-        looks_like: Option<&'static str>,
-    },
-    /// A value is larger than may be; it was not looked into. Status 431.
-    #[error("header `{header}`: {bytes} bytes, which is more than the {max} allowed")]
-    TooLarge {
-        /// The header.
-        header: HeaderName,
-        /// The size of its value.
-        bytes: usize,
-        /// The limit.
-        max: usize,
-    },
-    /// There are more certificates than may be. Status 400.
-    #[error("{count} forwarded certificates, which is more than the {max} allowed")]
-    TooManyCertificates {
-        /// How many.
-        count: usize,
-        /// The limit.
-        max: usize,
-    },
+    /// A trusted proxy sent what its dialect does not write, and the [kind](DecodeError::kind) tells what: an empty
+    /// value, a header twice, another dialect. Status 400, and 431 for what is too large to look at.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
     /// The server is not set up to tell who sends it requests. Status 500.
     #[error(
         "nothing is known of the hop this request came from, so it can't be told whether it is a trusted proxy. To know \
@@ -223,8 +200,10 @@ impl ForwardedClientCertError {
         match self {
             Self::Absent | Self::NotPresented | Self::Withheld { .. } => StatusCode::UNAUTHORIZED,
             Self::Untrusted { .. } => StatusCode::FORBIDDEN,
-            Self::Malformed { .. } | Self::TooManyCertificates { .. } => StatusCode::BAD_REQUEST,
-            Self::TooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Malformed(error) => match error.kind() {
+                DecodeErrorKind::TooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                _ => StatusCode::BAD_REQUEST,
+            },
             Self::HopUnknown | Self::LayerMissing { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -31,6 +31,16 @@ impl OwnedHeaders {
             && self.names.iter().any(|owned| folds_to(name, owned.as_str().as_bytes()))
     }
 
+    /// Removes every header but the owned ones, and all of those but their first line.
+    pub(crate) fn retain(&self, headers: &mut HeaderMap) {
+        let kept: HeaderMap = std::mem::take(headers)
+            .into_iter()
+            .filter_map(|(name, value)| Some((name?, value)))
+            .filter(|(name, _)| self.names.contains(name))
+            .collect();
+        *headers = kept;
+    }
+
     /// Removes every owned header, and every mention of one in `Connection` and its like. Returns how many.
     ///
     /// It cannot fail, and does not allocate for a request that has nothing to strip.

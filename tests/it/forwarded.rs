@@ -13,7 +13,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::version::TLS13;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
-use tower_client_cert::dialect::{DecodeErrorKind, Skipper, VerifyStatus};
+use tower_client_cert::dialect::{
+    CertDetails, DecodeError, DecodeErrorKind, Dialect, ForwardedCert, Limits, Outgoing, Skipper,
+    VerifyStatus,
+};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
 };
@@ -47,20 +50,17 @@ fn app(trusted: TrustedProxies) -> Router {
         let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
         format!("{} | {}", names(&parts.headers), names(&trailers))
     }
+    let dialect = Skipper::new().with_limits(Limits::new().max_certificates(3).max_value_size(8 * 1024));
     Router::new()
         .route("/required", get(required))
         .route("/optional", get(optional))
         .route("/headers", get(headers).post(headers))
-        .layer(
-            ForwardedClientCertLayer::new(Skipper::new(), trusted)
-                .max_certificates(3)
-                .max_value_size(8 * 1024),
-        )
+        .layer(ForwardedClientCertLayer::new(dialect, trusted))
 }
 
 fn describe(client: &ForwardedClientCert) -> String {
     let status = client.status().map_or_else(|| "-".to_owned(), VerifyStatus::to_string);
-    format!("{} of {}, {status}", Fingerprint::of(client.end_entity()), client.certificates().len())
+    format!("{} of {}, {status}", Fingerprint::of(client.end_entity().unwrap()), client.certificates().len())
 }
 
 fn names(headers: &HeaderMap) -> String {
@@ -201,8 +201,8 @@ async fn i8_absent_empty_malformed_duplicated_and_untrusted_are_distinct() {
         ("empty", &[(CERT, "")], 400, &[CERT, "byte 0:", "empty"], false),
         ("duplicated", &[(CERT, &good), (CERT, &good)], 400, &[CERT, "more than once"], false),
         ("malformed", &[(CERT, &broken)], 400, &[CERT, &at, "not base64"], false),
-        ("another dialect's", &[(CERT, &rfc9440)], 400, &[CERT, "byte 0:", "looks like", "RFC 9440"], false),
-        ("Apache's nothing", &[(CERT, "(null)")], 400, &[CERT, "byte 0:", "looks like", "Apache"], false),
+        ("another dialect's", &[(CERT, &rfc9440)], 400, &[CERT, "byte 0:", "looks like", "rfc9440"], false),
+        ("Apache's nothing", &[(CERT, "(null)")], 400, &[CERT, "byte 0:", "(null)", "Apache"], false),
         (
             "contradictory",
             &[(CERT, &good), (VERIFY, "NONE")],
@@ -211,8 +211,14 @@ async fn i8_absent_empty_malformed_duplicated_and_untrusted_are_distinct() {
             false,
         ),
         ("no status", &[(CERT, &good), (VERIFY, "success")], 400, &[VERIFY, "expected SUCCESS"], false),
-        ("too many", &[(CERT, &too_many)], 400, &["4 forwarded certificates", "the 3 allowed"], false),
-        ("too large", &[(CERT, &too_large)], 431, &[CERT, "8196 bytes", "8192"], false),
+        ("too many", &[(CERT, &too_many)], 400, &[CERT, "more than the 3 certificates allowed"], false),
+        (
+            "too large",
+            &[(CERT, &too_large)],
+            431,
+            &[CERT, "byte 8192:", "more than the 8192 bytes allowed"],
+            false,
+        ),
     ];
     let address = serve(app(loopback())).await;
     for http2 in [false, true] {
@@ -359,13 +365,14 @@ async fn a_forwarded_certificate_can_be_verified_again() {
         reader.read(&Hop::unknown().at("127.0.0.1".parse().unwrap()), &headers).unwrap()
     };
     let now = rustls::pki_types::UnixTime::now();
-    assert_eq!(told(&ca.client("alice").chain).verify_again(&verifier, now).unwrap(), Verification::Verified);
+    let alice = told(&ca.client("alice").chain);
+    assert_eq!(alice.verify_again(&verifier, now).unwrap(), Some(Verification::Verified));
     // The proxy says SUCCESS, and these roots say otherwise.
     let stranger = told(&Identity::self_signed("mallory").chain);
     assert!(stranger.is_verified_by_proxy());
     assert_eq!(
         stranger.verify_again(&verifier, now).unwrap(),
-        Verification::Unverified(UnverifiedReason::UnknownIssuer)
+        Some(Verification::Unverified(UnverifiedReason::UnknownIssuer))
     );
     assert!(told(&[vec![0x30, 0x00].into()]).verify_again(&verifier, now).is_err());
 }
@@ -384,7 +391,7 @@ async fn servers_without_axum_name_the_peer_themselves() {
         let layer = layer.clone().with_peer_ip(ip.parse().unwrap());
         tower::Layer::layer(&layer, service).oneshot(request)
     };
-    assert_eq!(ask("127.0.0.2").await.unwrap().unwrap().end_entity().as_ref(), [0x30, 0x00]);
+    assert_eq!(ask("127.0.0.2").await.unwrap().unwrap().end_entity().unwrap().as_ref(), [0x30, 0x00]);
     assert_eq!(
         ask("192.0.2.1").await.unwrap().unwrap_err(),
         ForwardedClientCertError::Untrusted { header: Some(CERT.parse().unwrap()) }
@@ -394,11 +401,51 @@ async fn servers_without_axum_name_the_peer_themselves() {
     headers.insert(CERT, "".parse().unwrap());
     let trusted = Hop::unknown().at("::ffff:127.0.0.1".parse().unwrap());
     let error = layer.receive(&trusted, &mut headers).unwrap_err();
-    let ForwardedClientCertError::Malformed { error, looks_like: None } = error else { panic!("{error:?}") };
+    let ForwardedClientCertError::Malformed(error) = error else { panic!("{error:?}") };
     assert_eq!((error.kind(), error.offset()), (&DecodeErrorKind::Empty, 0));
     assert!(headers.contains_key(CERT));
     let error = layer.receive(&Hop::unknown(), &mut headers).unwrap_err();
     assert_eq!(error, ForwardedClientCertError::HopUnknown);
     assert_eq!(error.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(headers.is_empty());
+}
+
+/// Envoy's dialect and others name the certificate without passing it on.
+#[test]
+fn a_certificate_may_be_told_by_its_details_alone() {
+    struct Named(CertDetails, Option<VerifyStatus>);
+    impl Dialect for Named {
+        fn header_names(&self) -> &[http::HeaderName] {
+            &[]
+        }
+        fn encode(&self, _: &Outgoing<'_>, _: &mut HeaderMap) {}
+        fn decode(&self, _: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
+            let mut cert = ForwardedCert::new(Vec::new());
+            (cert.details, cert.status) = (self.0.clone(), self.1.clone());
+            Ok(Some(cert))
+        }
+    }
+    let mut details = CertDetails::default();
+    details.hash = Some([7; 32]);
+    let read = |details: &CertDetails, status| {
+        let everybody = TrustedProxies::none().trust_whoever_can_connect();
+        ForwardedClientCertLayer::new(Named(details.clone(), status), everybody)
+            .read(&Hop::unknown(), &HeaderMap::new())
+    };
+    let nothing = CertDetails::default();
+    let failed = || VerifyStatus::Failed("expired".into());
+    for status in [None, Some(VerifyStatus::Success), Some(failed())] {
+        let client = read(&details, status.clone()).unwrap();
+        assert_eq!(
+            (client.end_entity(), client.details(), client.status()),
+            (None, &details, status.as_ref())
+        );
+    }
+    for (details, status) in [(&nothing, None), (&details, Some(VerifyStatus::None))] {
+        assert_eq!(read(details, status).unwrap_err(), ForwardedClientCertError::NotPresented);
+    }
+    for status in [VerifyStatus::Success, failed()] {
+        let error = read(&nothing, Some(status.clone())).unwrap_err();
+        assert_eq!(error, ForwardedClientCertError::Withheld { status });
+    }
 }
