@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 mod extract;
+mod fingerprint;
 mod layer;
 mod service;
 mod trust;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 use http::{Extensions, HeaderName, StatusCode};
 use rustls_pki_types::CertificateDer;
 
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use layer::ForwardedClientCertLayer;
 pub use service::ReadForwardedClientCert;
-pub use trust::{Fingerprint, Hop, ParseFingerprintError, TrustedProxies};
+pub use trust::{Hop, TrustedProxies};
 
 use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};
 
