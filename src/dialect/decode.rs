@@ -107,6 +107,9 @@ pub enum DecodeErrorKind {
     /// The value is none of the words the status may have.
     #[error("expected SUCCESS, FAILED:reason or NONE")]
     Status,
+    /// Not a number as HAProxy's `ssl_c_verify` prints it.
+    #[error("expected one of OpenSSL's verify codes, a number")]
+    VerifyCode,
     /// Not printable ASCII.
     #[error("not printable ASCII")]
     Text,
@@ -203,6 +206,8 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, header: &HeaderName) -> Result<Op
 pub(super) struct Field<'a> {
     pub(super) header: &'a HeaderName,
     pub(super) value: &'a [u8],
+    /// Where `value` begins in the header's, of which it may be a part.
+    start: usize,
     expected: Shape,
     limits: Limits,
 }
@@ -229,16 +234,21 @@ impl<'a> Field<'a> {
         if value.len() > max {
             return Err(DecodeError::new(header, max, DecodeErrorKind::TooLarge { max }));
         }
-        Ok(Self { header, value, expected, limits })
+        Ok(Self { header, value, start: 0, expected, limits })
+    }
+
+    /// A part of the value that is in another shape.
+    pub(super) fn part(&self, start: usize, value: &'a [u8], expected: Shape) -> Self {
+        Self { value, start, expected, ..*self }
     }
 
     /// An error at this byte, with the dialect the value looks like instead.
     pub(super) fn error(&self, offset: usize, kind: DecodeErrorKind) -> DecodeError {
-        self.with_hint(DecodeError::new(self.header, offset, kind))
+        self.with_hint(DecodeError::new(self.header, self.start + offset, kind))
     }
 
     pub(super) fn base64_error(&self, start: usize, error: base64::DecodeError) -> DecodeError {
-        self.with_hint(DecodeError::base64(self.header, start, error))
+        self.with_hint(DecodeError::base64(self.header, self.start + start, error))
     }
 
     fn with_hint(&self, mut error: DecodeError) -> DecodeError {

@@ -62,10 +62,13 @@ pub(super) fn certificate(
     }
 }
 
-/// Certificates one after the other, as HAProxy's `ssl_c_chain_der` has them.
-pub(super) fn concatenated(field: &Field<'_>, der: &[u8]) -> Result<Certificates, DecodeError> {
+/// Adds certificates that come one after the other, as in HAProxy's `ssl_c_chain_der`.
+pub(super) fn concatenated(
+    field: &Field<'_>,
+    der: &[u8],
+    certificates: &mut Certificates,
+) -> Result<(), DecodeError> {
     let mut rest = der;
-    let mut certificates = Vec::new();
     while !rest.is_empty() {
         field.check_count(certificates.len(), 0)?;
         let (certificate, tail) = sequence_length(rest)
@@ -74,7 +77,7 @@ pub(super) fn concatenated(field: &Field<'_>, der: &[u8]) -> Result<Certificates
         certificates.push(CertificateDer::from(certificate.to_vec()));
         rest = tail;
     }
-    Ok(certificates)
+    Ok(())
 }
 
 /// The length of the DER `SEQUENCE` (X.690 section 8.1.3) at the start, header included; it may be more than is there.
@@ -235,12 +238,24 @@ pub(super) fn agree(
     certificates: &[CertificateDer<'_>],
     status: Option<&VerifyStatus>,
 ) -> Result<(), DecodeError> {
-    let contradiction = match status {
-        Some(VerifyStatus::Success) if certificates.is_empty() => "SUCCESS, but no certificate",
-        Some(VerifyStatus::None) if !certificates.is_empty() => "NONE, but a certificate",
-        _ => return Ok(()),
-    };
-    Err(DecodeError::new(header, 0, DecodeErrorKind::Contradiction(contradiction)))
+    if status == Some(&VerifyStatus::Success) && certificates.is_empty() {
+        let kind = DecodeErrorKind::Contradiction("SUCCESS, but no certificate");
+        return Err(DecodeError::new(header, 0, kind));
+    }
+    none_is_none(header, certificates, status)
+}
+
+/// The same, where the proxy may keep the certificate to itself.
+pub(super) fn none_is_none(
+    header: &HeaderName,
+    certificates: &[CertificateDer<'_>],
+    status: Option<&VerifyStatus>,
+) -> Result<(), DecodeError> {
+    if status == Some(&VerifyStatus::None) && !certificates.is_empty() {
+        let kind = DecodeErrorKind::Contradiction("NONE, but a certificate");
+        return Err(DecodeError::new(header, 0, kind));
+    }
+    Ok(())
 }
 
 /// Text for people: printable ASCII.

@@ -41,9 +41,23 @@
 //! let layer = ClientCertLayer::with_dialect(Ours);
 //! ```
 
+mod any;
+mod apache;
+mod aws_alb;
+mod base64_der;
+#[cfg(feature = "x509")]
+mod certificate;
 mod decode;
 mod encoding;
+mod envoy;
+mod haproxy;
+mod nginx;
+mod rfc9440;
 mod skipper;
+mod structured;
+#[cfg(feature = "x509")]
+mod traefik_info;
+mod xfcc;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,8 +66,18 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use rustls_pki_types::CertificateDer;
 
+pub use any::{AnyDialect, ParseDialectError};
+pub use apache::Apache;
+pub use aws_alb::AwsAlb;
+pub use base64_der::Base64Der;
 pub use decode::{DecodeError, DecodeErrorKind, Limits};
+pub use envoy::{Envoy, XfccMode};
+pub use haproxy::HaProxy;
+pub use nginx::Nginx;
+pub use rfc9440::Rfc9440;
 pub use skipper::Skipper;
+#[cfg(feature = "x509")]
+pub use traefik_info::TraefikInfo;
 
 /// One way to spell a client certificate in headers.
 ///
