@@ -9,7 +9,6 @@
 //! on is the first line it prints.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use clap::Parser;
 use http::StatusCode;
 use ipnet::IpNet;
 use serde_json::{Value, json};
-use tower_client_cert::dialect::{Dialect, Skipper};
+use tower_client_cert::dialect::AnyDialect;
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
@@ -28,23 +27,13 @@ struct Args {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// How the proxy spells the certificate: skipper.
-    #[arg(long, default_value = "skipper", value_parser = dialect)]
+    /// How the proxy spells the certificate. A wrong name lists all.
+    #[arg(long, value_name = "NAME", default_value_t)]
     dialect: AnyDialect,
     /// A proxy to believe: an address, or a range such as 10.0.0.0/8. May be given again. Nobody is believed unless
     /// named.
     #[arg(long, value_name = "CIDR", value_parser = range)]
     trusted_proxy: Vec<IpNet>,
-}
-
-/// A dialect that is chosen at run time.
-type AnyDialect = Arc<dyn Dialect + Send + Sync>;
-
-fn dialect(name: &str) -> Result<AnyDialect, String> {
-    match name {
-        "skipper" => Ok(Arc::new(Skipper::new())),
-        _ => Err("expected skipper".to_owned()),
-    }
 }
 
 fn range(text: &str) -> Result<IpNet, String> {

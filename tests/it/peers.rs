@@ -10,19 +10,23 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
-use tower_client_cert::dialect::{Dialect, Skipper};
+use tower_client_cert::dialect::{Apache, Dialect, HaProxy, Nginx, Skipper};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer};
 
-use crate::harness::{self, HttpClient, Server, ServerPki, skipper_value};
+use crate::harness::{self, HttpClient, Server, ServerPki};
 use crate::pki::{Authority, Identity};
+
+/// What the backend says of a client without a certificate.
+const NOT_PRESENTED: &str = "no client certificate: the proxy says that the client presented none";
 
 /// Files that the peers and curl read.
 struct Files {
@@ -191,6 +195,46 @@ SERVER
     command
 }
 
+/// Apache. Every name of the dialect must be set or unset: what is not mentioned passes.
+fn apache(files: &Files, address: SocketAddr, backend: SocketAddr) -> Command {
+    let template = "
+ServerRoot DIR
+DefaultRuntimeDir DIR
+PidFile DIR/apache.pid
+ErrorLog DIR/peer.log
+ServerName localhost
+Listen LISTEN
+User nobody
+Group nogroup
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
+LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+Protocols h2 http/1.1
+SSLEngine on
+SSLSessionCache none
+SSLCertificateFile DIR/server.pem
+SSLCertificateKeyFile DIR/server.key
+SSLCACertificateFile DIR/client-ca.pem
+SSLVerifyClient optional_no_ca
+SSLVerifyDepth 3
+RequestHeader set SSL_CLIENT_CERT         \"%{SSL_CLIENT_CERT}s\"
+RequestHeader set SSL_CLIENT_CERT_CHAIN_0 \"%{SSL_CLIENT_CERT_CHAIN_0}s\"
+RequestHeader set SSL_CLIENT_VERIFY       \"%{SSL_CLIENT_VERIFY}s\"
+UNSET
+ProxyPass / http://BACKEND/
+";
+    let unset: Vec<_> = (1..9).map(|n| format!("RequestHeader unset SSL_CLIENT_CERT_CHAIN_{n}")).collect();
+    let template = template.replace("UNSET", &unset.join("\n"));
+    let config = files.configure("apache.conf", &template, &[("LISTEN", address), ("BACKEND", backend)]);
+    let mut command = Command::new("apache2");
+    command.arg("-X").arg("-f").arg(config);
+    command
+}
+
 /// Answers with what it was told, and with the names of the headers that arrived.
 async fn backend<D: Dialect + Send + Sync + 'static>(dialect: D) -> SocketAddr {
     async fn answer<D: 'static>(
@@ -200,10 +244,8 @@ async fn backend<D: Dialect + Send + Sync + 'static>(dialect: D) -> SocketAddr {
         let status = client.as_ref().err().map_or(http::StatusCode::OK, ForwardedClientCertError::status);
         let told = match client {
             Ok(client) => {
-                let all: Vec<_> =
-                    client.certificates().iter().map(|der| Fingerprint::of(der).to_string()).collect();
                 let status = client.status().map_or_else(|| "-".to_owned(), ToString::to_string);
-                format!("{} {status}", all.join("+"))
+                format!("{} {status}", fingerprints(client.certificates()))
             }
             Err(error) => error.to_string(),
         };
@@ -219,50 +261,55 @@ async fn backend<D: Dialect + Send + Sync + 'static>(dialect: D) -> SocketAddr {
     address
 }
 
-/// Three kinds of client, each with the dialect's headers forged in every way HTTP lets through, in front of a peer
-/// that asks for certificates and takes any.
-///
-/// `verified`, `unverified` and `none` are what the backend is to be told; `{}` stands for the fingerprint.
-async fn every_client_is_told_apart(files: &Files, peer: &Peer, forged: &[&str], told: &Told) {
-    let alice = files.clients.client("alice");
+/// What the backend is to be told behind a peer that asks for certificates and takes any; `{}` stands for the
+/// fingerprints, and a final `*` for any text.
+struct Told {
+    /// Whether the peer passes on the client's intermediate.
+    chain: bool,
+    verified: &'static str,
+    unverified: &'static str,
+    none: &'static str,
+}
+
+/// Three kinds of client, each without and with the dialect's headers forged in the spellings HTTP lets through.
+async fn every_client_is_told_apart(files: &Files, peer: &Peer, owned: &[HeaderName], told: &Told) {
+    let intermediate = files.clients.intermediate("intermediate");
+    let alice = intermediate.client("alice").with([intermediate.der()]);
     let mallory = Identity::self_signed("mallory");
-    let value = skipper_value(&Identity::self_signed("forged").chain);
-    let spellings: Vec<String> = forged
+    let forged: Vec<String> = owned
         .iter()
-        .flat_map(|name| [name.to_string(), name.replace(['-', '_'], "_"), name.replace(['-', '_'], ".")])
-        .map(|name| format!("{name}: {value}"))
+        .flat_map(|name| ["-", "_", "."].map(|byte| name.as_str().replace(['-', '_'], byte)))
+        .map(|name| format!("{name}: forged"))
         .collect();
-    let spellings: Vec<&str> = spellings.iter().map(String::as_str).collect();
-    for http2 in [false, true] {
-        for headers in [&[][..], &spellings] {
-            for (identity, expected) in
-                [(Some(&alice), told.verified), (Some(&mallory), told.unverified), (None, told.none)]
-            {
-                let fingerprint =
-                    identity.map_or(String::new(), |id| Fingerprint::of(&id.chain[0]).to_string());
-                let (body, _) = files.curl(peer, http2, identity, headers).await;
-                let (said, names) = body.split_once('\n').unwrap();
-                let expected = expected.replace("{}", &fingerprint);
-                let as_expected = match expected.strip_suffix('*') {
-                    Some(start) => said.starts_with(start),
-                    None => said == expected,
-                };
-                assert!(as_expected, "{said:?} is not {expected:?}, http2: {http2}, forged: {headers:?}");
-                // Whatever the peer let through in another spelling, the layer did not.
-                for name in names.split(' ') {
-                    let same = |forged: &&&str| fold(forged) == fold(name);
-                    let exact = |forged: &str| forged.eq_ignore_ascii_case(name);
-                    assert!(forged.iter().find(same).is_none_or(|forged| exact(forged)), "{name}");
-                }
+    let forged: Vec<&str> = forged.iter().map(String::as_str).collect();
+    for (http2, headers) in [(false, &[][..]), (false, &forged), (true, &[]), (true, &forged)] {
+        for (identity, expected) in
+            [(Some(&alice), told.verified), (Some(&mallory), told.unverified), (None, told.none)]
+        {
+            let chain = identity.map_or(&[][..], |identity| &identity.chain);
+            let chain = if told.chain { chain } else { &chain[..chain.len().min(1)] };
+            let expected = expected.replace("{}", &fingerprints(chain));
+            let (body, _) = files.curl(peer, http2, identity, headers).await;
+            let (said, names) = body.split_once('\n').unwrap();
+            let as_expected = match expected.strip_suffix('*') {
+                Some(start) => said.starts_with(start),
+                None => said == expected,
+            };
+            assert!(as_expected, "{said:?} is not {expected:?}, http2: {http2}, sent: {headers:?}");
+            // Whatever the peer let through in another spelling, the layer did not.
+            for name in names.split(' ') {
+                assert!(
+                    owned.iter().all(|owned| owned == name || fold(owned.as_str()) != fold(name)),
+                    "{name}"
+                );
             }
         }
     }
 }
 
-struct Told {
-    verified: &'static str,
-    unverified: &'static str,
-    none: &'static str,
+fn fingerprints(chain: &[CertificateDer<'_>]) -> String {
+    let all: Vec<_> = chain.iter().map(|der| Fingerprint::of(der).to_string()).collect();
+    all.join("+")
 }
 
 fn fold(name: &str) -> String {
@@ -271,7 +318,28 @@ fn fold(name: &str) -> String {
 
 #[tokio::test]
 #[ignore = "needs curl and haproxy: apt-get install curl haproxy"]
-async fn haproxy_writes_what_skipper_s_decoder_reads() {
+async fn haproxy_in_front_of_its_own_dialect() {
+    let files = Files::new();
+    let backend = backend(HaProxy::new()).await;
+    // As the dialect's documentation has it.
+    let rules = "
+    http-request set-header X-SSL-Client-Cert   %[ssl_c_der,base64]
+    http-request set-header X-SSL-Client-Chain  %[ssl_c_chain_der,base64]
+    http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
+";
+    let peer = files.start(|files, address| haproxy(files, address, backend, rules)).await;
+    let told = Told {
+        chain: true,
+        verified: "{} SUCCESS",
+        unverified: "{} FAILED:self-signed certificate",
+        none: NOT_PRESENTED,
+    };
+    every_client_is_told_apart(&files, &peer, HaProxy::new().header_names(), &told).await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl and haproxy: apt-get install curl haproxy"]
+async fn haproxy_in_front_of_skipper_s_dialect() {
     let files = Files::new();
     let backend = backend(Skipper::new()).await;
     let rules = "
@@ -282,14 +350,44 @@ async fn haproxy_writes_what_skipper_s_decoder_reads() {
     http-request set-header X-Forwarded-Tls-Client-Cert-Verify FAILED:%[ssl_c_verify] if { ssl_c_used } ! { ssl_c_verify 0 }
 ";
     let peer = files.start(|files, address| haproxy(files, address, backend, rules)).await;
-    let forged = ["X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Verify"];
-    // 18: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
-    let told = Told {
-        verified: "{} SUCCESS",
-        unverified: "{} FAILED:18",
-        none: "no client certificate: the proxy says that the client presented none",
-    };
-    every_client_is_told_apart(&files, &peer, &forged, &told).await;
+    let told = Told { chain: false, verified: "{} SUCCESS", unverified: "{} FAILED:18", none: NOT_PRESENTED };
+    every_client_is_told_apart(&files, &peer, Skipper::new().header_names(), &told).await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl and nginx: apt-get install curl nginx"]
+async fn nginx_in_front_of_its_own_dialect() {
+    let files = Files::new();
+    let backend = backend(Nginx::new()).await;
+    let server = "
+        listen LISTEN ssl http2;
+        ssl_certificate DIR/server.pem;
+        ssl_certificate_key DIR/server.key;
+        ssl_client_certificate DIR/client-ca.pem;
+        ssl_verify_client optional_no_ca;
+        ssl_verify_depth 3;
+        proxy_set_header X-SSL-Client-Cert   $ssl_client_escaped_cert;
+        proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+        location / { proxy_pass http://BACKEND; }
+";
+    let peer = files
+        .start(|files, address| nginx(files, server, &[("LISTEN", address), ("BACKEND", backend)]))
+        .await;
+    // OpenSSL 3 says `self-signed`, 1.1.1 `self signed`.
+    let told =
+        Told { chain: false, verified: "{} SUCCESS", unverified: "{} FAILED:self*", none: NOT_PRESENTED };
+    every_client_is_told_apart(&files, &peer, Nginx::new().header_names(), &told).await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl and Apache: apt-get install curl apache2"]
+async fn apache_in_front_of_its_own_dialect() {
+    let files = Files::new();
+    let backend = backend(Apache::new()).await;
+    let peer = files.start(|files, address| apache(files, address, backend)).await;
+    let told =
+        Told { chain: true, verified: "{} SUCCESS", unverified: "{} FAILED:self*", none: NOT_PRESENTED };
+    every_client_is_told_apart(&files, &peer, Apache::new().header_names(), &told).await;
 }
 
 /// Our proxy, in front of something that speaks plain HTTP/1.1: passes the request's headers on.
@@ -342,11 +440,11 @@ async fn nginx_as_a_second_hop_changes_nothing() {
         );
 
         let response = ask(&files, &proxy, Some(&mallory), http2).await;
-        let told = format!("{} FAILED:unable to get local issuer", Fingerprint::of(&mallory.chain[0]));
+        let told = format!("{} FAILED:unable to get local issuer", fingerprints(&mallory.chain));
         assert!(response.body().starts_with(&told), "{}", response.body());
 
         let response = ask(&files, &proxy, None, http2).await;
-        assert!(response.body().contains("the client presented none"), "{}", response.body());
+        assert!(response.body().starts_with(NOT_PRESENTED), "{}", response.body());
     }
     proxy.shut_down().await;
 }
