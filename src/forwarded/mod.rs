@@ -222,3 +222,50 @@ impl ForwardedClientCertError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{Dialect, Outgoing};
+    use http::HeaderMap;
+
+    /// Envoy's dialect and others name the certificate without passing it on.
+    #[test]
+    fn a_certificate_may_be_told_by_its_details_alone() {
+        struct Named(CertDetails, Option<VerifyStatus>);
+        impl Dialect for Named {
+            fn header_names(&self) -> &[HeaderName] {
+                &[]
+            }
+            fn encode(&self, _: &Outgoing<'_>, _: &mut HeaderMap) {}
+            fn decode(&self, _: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
+                let mut cert = ForwardedCert::new(Vec::new());
+                (cert.details, cert.status) = (self.0.clone(), self.1.clone());
+                Ok(Some(cert))
+            }
+        }
+        let mut details = CertDetails::default();
+        details.hash = Some([7; 32]);
+        let read = |details: &CertDetails, status| {
+            let everybody = TrustedProxies::none().trust_whoever_can_connect();
+            ForwardedClientCertLayer::new(Named(details.clone(), status), everybody)
+                .read(&Hop::unknown(), &HeaderMap::new())
+        };
+        let nothing = CertDetails::default();
+        let failed = || VerifyStatus::Failed("expired".into());
+        for status in [None, Some(VerifyStatus::Success), Some(failed())] {
+            let client = read(&details, status.clone()).unwrap();
+            assert_eq!(
+                (client.end_entity(), client.details(), client.status()),
+                (None, &details, status.as_ref())
+            );
+        }
+        for (details, status) in [(&nothing, None), (&details, Some(VerifyStatus::None))] {
+            assert_eq!(read(details, status).unwrap_err(), ForwardedClientCertError::NotPresented);
+        }
+        for status in [VerifyStatus::Success, failed()] {
+            let error = read(&nothing, Some(status.clone())).unwrap_err();
+            assert_eq!(error, ForwardedClientCertError::Withheld { status });
+        }
+    }
+}

@@ -13,10 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::version::TLS13;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
-use tower_client_cert::dialect::{
-    CertDetails, DecodeError, DecodeErrorKind, Dialect, ForwardedCert, Limits, Outgoing, Skipper,
-    VerifyStatus,
-};
+use tower_client_cert::dialect::{DecodeErrorKind, Limits, Skipper, VerifyStatus};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
 };
@@ -408,44 +405,4 @@ async fn servers_without_axum_name_the_peer_themselves() {
     assert_eq!(error, ForwardedClientCertError::HopUnknown);
     assert_eq!(error.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(headers.is_empty());
-}
-
-/// Envoy's dialect and others name the certificate without passing it on.
-#[test]
-fn a_certificate_may_be_told_by_its_details_alone() {
-    struct Named(CertDetails, Option<VerifyStatus>);
-    impl Dialect for Named {
-        fn header_names(&self) -> &[http::HeaderName] {
-            &[]
-        }
-        fn encode(&self, _: &Outgoing<'_>, _: &mut HeaderMap) {}
-        fn decode(&self, _: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
-            let mut cert = ForwardedCert::new(Vec::new());
-            (cert.details, cert.status) = (self.0.clone(), self.1.clone());
-            Ok(Some(cert))
-        }
-    }
-    let mut details = CertDetails::default();
-    details.hash = Some([7; 32]);
-    let read = |details: &CertDetails, status| {
-        let everybody = TrustedProxies::none().trust_whoever_can_connect();
-        ForwardedClientCertLayer::new(Named(details.clone(), status), everybody)
-            .read(&Hop::unknown(), &HeaderMap::new())
-    };
-    let nothing = CertDetails::default();
-    let failed = || VerifyStatus::Failed("expired".into());
-    for status in [None, Some(VerifyStatus::Success), Some(failed())] {
-        let client = read(&details, status.clone()).unwrap();
-        assert_eq!(
-            (client.end_entity(), client.details(), client.status()),
-            (None, &details, status.as_ref())
-        );
-    }
-    for (details, status) in [(&nothing, None), (&details, Some(VerifyStatus::None))] {
-        assert_eq!(read(details, status).unwrap_err(), ForwardedClientCertError::NotPresented);
-    }
-    for status in [VerifyStatus::Success, failed()] {
-        let error = read(&nothing, Some(status.clone())).unwrap_err();
-        assert_eq!(error, ForwardedClientCertError::Withheld { status });
-    }
 }

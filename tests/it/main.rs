@@ -9,6 +9,7 @@ mod forward;
 mod forwarded;
 mod peers;
 mod policy;
+mod readers;
 mod serve;
 mod spoofing;
 mod verifier;

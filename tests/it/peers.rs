@@ -1,6 +1,5 @@
-//! Real proxies in front of our backend, and real readers behind our proxy.
-//!
-//! They are ignored by default, since they need what their reason names: `cargo test --test it -- --ignored peers::`.
+//! Real proxies in front of our backend, terminating mutual TLS. Ignored by default, since they need what their reason
+//! names.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,35 +7,31 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{HeaderMap, HeaderName, Request, Response};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName};
 use rustls::pki_types::CertificateDer;
-use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tower_client_cert::dialect::{Apache, Dialect, HaProxy, Nginx, Skipper};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
-use tower_client_cert::{ClientAuthPolicy, ClientCertLayer};
 
-use crate::harness::{self, HttpClient, Server, ServerPki};
+use crate::harness::ServerPki;
 use crate::pki::{Authority, Identity};
 
 /// What the backend says of a client without a certificate.
-const NOT_PRESENTED: &str = "no client certificate: the proxy says that the client presented none";
+pub(crate) const NOT_PRESENTED: &str = "no client certificate: the proxy says that the client presented none";
 
 /// Files that the peers and curl read.
-struct Files {
+pub(crate) struct Files {
     dir: TempDir,
-    pki: ServerPki,
-    clients: Authority,
+    pub(crate) pki: ServerPki,
+    pub(crate) clients: Authority,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let files =
             Self { dir: TempDir::new().unwrap(), pki: ServerPki::new(), clients: Authority::root("clients") };
         let server = &files.pki.server;
@@ -64,7 +59,7 @@ impl Files {
     }
 
     /// Starts a peer that is to listen on the address it is given, and waits until it does.
-    async fn start(&self, peer: impl Fn(&Self, SocketAddr) -> Command) -> Peer {
+    pub(crate) async fn start(&self, peer: impl Fn(&Self, SocketAddr) -> Command) -> Peer {
         // These programs can't be told to take any free port, so somebody else may get it first.
         for _ in 0..5 {
             let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -88,16 +83,10 @@ impl Files {
         panic!("no port stayed free long enough");
     }
 
-    /// curl's answer: the body, and the status.
-    async fn curl(
-        &self,
-        peer: &Peer,
-        http2: bool,
-        identity: Option<&Identity>,
-        headers: &[&str],
-    ) -> (String, u16) {
+    /// The body of curl's answer.
+    async fn curl(&self, peer: &Peer, http2: bool, identity: Option<&Identity>, headers: &[&str]) -> String {
         let mut curl = tokio::process::Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}"])
+        curl.args(["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_version}"])
             .arg(if http2 { "--http2" } else { "--http1.1" })
             .arg("--cacert")
             .arg(self.dir.path().join("server-ca.pem"));
@@ -111,15 +100,16 @@ impl Files {
         let output = curl.arg(format!("https://{}/", peer.address)).output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{}{text}", String::from_utf8_lossy(&output.stderr));
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (body.to_owned(), status.parse().unwrap())
+        let (body, version) = text.rsplit_once('\n').unwrap();
+        assert_eq!(version, if http2 { "2" } else { "1.1" });
+        body.to_owned()
     }
 }
 
 /// A program of somebody else's, until dropped.
-struct Peer {
+pub(crate) struct Peer {
     child: std::process::Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Peer {
@@ -170,7 +160,7 @@ backend app
 }
 
 /// nginx, with one server.
-fn nginx(files: &Files, server: &str, keys: &[(&str, SocketAddr)]) -> Command {
+pub(crate) fn nginx(files: &Files, server: &str, keys: &[(&str, SocketAddr)]) -> Command {
     let template = "
 daemon off;
 master_process off;
@@ -236,7 +226,7 @@ ProxyPass / http://BACKEND/
 }
 
 /// Answers with what it was told, and with the names of the headers that arrived.
-async fn backend<D: Dialect + Send + Sync + 'static>(dialect: D) -> SocketAddr {
+pub(crate) async fn backend<D: Dialect + Send + Sync + 'static>(dialect: D) -> SocketAddr {
     async fn answer<D: 'static>(
         client: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
         headers: HeaderMap,
@@ -289,7 +279,7 @@ async fn every_client_is_told_apart(files: &Files, peer: &Peer, owned: &[HeaderN
             let chain = identity.map_or(&[][..], |identity| &identity.chain);
             let chain = if told.chain { chain } else { &chain[..chain.len().min(1)] };
             let expected = expected.replace("{}", &fingerprints(chain));
-            let (body, _) = files.curl(peer, http2, identity, headers).await;
+            let body = files.curl(peer, http2, identity, headers).await;
             let (said, names) = body.split_once('\n').unwrap();
             let as_expected = match expected.strip_suffix('*') {
                 Some(start) => said.starts_with(start),
@@ -307,7 +297,7 @@ async fn every_client_is_told_apart(files: &Files, peer: &Peer, owned: &[HeaderN
     }
 }
 
-fn fingerprints(chain: &[CertificateDer<'_>]) -> String {
+pub(crate) fn fingerprints(chain: &[CertificateDer<'_>]) -> String {
     let all: Vec<_> = chain.iter().map(|der| Fingerprint::of(der).to_string()).collect();
     all.join("+")
 }
@@ -388,63 +378,4 @@ async fn apache_in_front_of_its_own_dialect() {
     let told =
         Told { chain: true, verified: "{} SUCCESS", unverified: "{} FAILED:self*", none: NOT_PRESENTED };
     every_client_is_told_apart(&files, &peer, Apache::new().header_names(), &told).await;
-}
-
-/// Our proxy, in front of something that speaks plain HTTP/1.1: passes the request's headers on.
-async fn our_proxy<D>(files: &Files, layer: ClientCertLayer<D>, upstream: SocketAddr) -> Server
-where
-    D: Dialect + Send + Sync + 'static,
-{
-    let relay = move |request: Request<Body>| async move {
-        let mut onward = Request::get("/").body(Body::empty()).unwrap();
-        *onward.headers_mut() = request.headers().clone();
-        let io = TokioIo::new(TcpStream::connect(upstream).await.unwrap());
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-        tokio::spawn(connection);
-        harness::read(sender.send_request(onward).await.unwrap()).await
-    };
-    let verifier =
-        harness::verifier(ClientAuthPolicy::RequestClientCert).roots([files.clients.der()]).build().unwrap();
-    let app = Router::new().fallback(relay).layer(layer);
-    Server::start(files.pki.acceptor(verifier), app).await
-}
-
-async fn ask(files: &Files, server: &Server, identity: Option<&Identity>, http2: bool) -> Response<String> {
-    let client = HttpClient::new(files.pki.client(identity, &[&TLS12, &TLS13]), http2);
-    client.send(server.address, harness::get(server.address, "/")).await
-}
-
-#[tokio::test]
-#[ignore = "needs nginx: apt-get install nginx"]
-async fn nginx_as_a_second_hop_changes_nothing() {
-    let files = Files::new();
-    let backend = backend(Skipper::new()).await;
-    let server = "
-        listen LISTEN;
-        location / { proxy_pass http://BACKEND; }
-";
-    let peer = files
-        .start(|files, address| nginx(files, server, &[("LISTEN", address), ("BACKEND", backend)]))
-        .await;
-    let proxy = our_proxy(&files, ClientCertLayer::new(), peer.address).await;
-    let intermediate = files.clients.intermediate("intermediate");
-    let alice = intermediate.client("alice").with([intermediate.der()]);
-    let mallory = Identity::self_signed("mallory");
-    for http2 in [false, true] {
-        let response = ask(&files, &proxy, Some(&alice), http2).await;
-        let chain: Vec<_> = alice.chain.iter().map(|der| Fingerprint::of(der).to_string()).collect();
-        assert!(
-            response.body().starts_with(&format!("{} SUCCESS\n", chain.join("+"))),
-            "{}",
-            response.body()
-        );
-
-        let response = ask(&files, &proxy, Some(&mallory), http2).await;
-        let told = format!("{} FAILED:unable to get local issuer", fingerprints(&mallory.chain));
-        assert!(response.body().starts_with(&told), "{}", response.body());
-
-        let response = ask(&files, &proxy, None, http2).await;
-        assert!(response.body().starts_with(NOT_PRESENTED), "{}", response.body());
-    }
-    proxy.shut_down().await;
 }
