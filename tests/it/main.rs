@@ -5,9 +5,11 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod dialects;
 mod forward;
 mod policy;
 mod serve;
 mod spoofing;
 mod verifier;
 mod warnings;
+mod xfcc;
