@@ -5,6 +5,7 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod dialects;
 mod forward;
 mod forwarded;
 mod peers;
@@ -14,3 +15,4 @@ mod serve;
 mod spoofing;
 mod verifier;
 mod warnings;
+mod xfcc;
