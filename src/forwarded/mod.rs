@@ -244,8 +244,7 @@ mod tests {
                 Ok(Some(cert))
             }
         }
-        let mut details = CertDetails::default();
-        details.hash = Some([7; 32]);
+        let details = CertDetails { hash: Some([7; 32]), ..CertDetails::default() };
         let read = |details: &CertDetails, status| {
             let everybody = TrustedProxies::none().trust_whoever_can_connect();
             ForwardedClientCertLayer::new(Named(details.clone(), status), everybody)
