@@ -80,9 +80,20 @@ fn certificate(client: &ForwardedClientCert<AnyDialect>) -> Value {
         .iter()
         .map(|der| json!({ "sha256": Fingerprint::of(der).to_string(), "bytes": der.len() }))
         .collect();
+    let details = client.details();
     json!({
         "certificates": certificates,
         "status": client.status().map(ToString::to_string),
         "verified_by_proxy": client.is_verified_by_proxy(),
+        "details": {
+            "sha256": details.hash.map(|hash| Fingerprint::from(hash).to_string()),
+            "subject": details.subject,
+            "issuer": details.issuer,
+            "serial_number": details.serial_number,
+            "validity": details.validity,
+            "uris": details.uris,
+            "dns_names": details.dns_names,
+            "by": details.by,
+        },
     })
 }

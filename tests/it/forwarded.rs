@@ -74,7 +74,7 @@ async fn serve(app: Router) -> SocketAddr {
 }
 
 /// One request in plaintext, over HTTP/1.1 or with prior knowledge over HTTP/2.
-async fn send(address: SocketAddr, http2: bool, request: Request<Body>) -> Response<String> {
+pub(crate) async fn send(address: SocketAddr, http2: bool, request: Request<Body>) -> Response<String> {
     let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let response = if http2 {
         let (mut sender, connection) =
@@ -89,7 +89,7 @@ async fn send(address: SocketAddr, http2: bool, request: Request<Body>) -> Respo
     harness::read(response).await
 }
 
-fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+pub(crate) fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
     let mut request = harness::get(address, path);
     *request.uri_mut() = format!("http://{address}{path}").parse().unwrap();
     for (name, value) in headers {

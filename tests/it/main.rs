@@ -5,6 +5,7 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod backend;
 mod dialects;
 mod forward;
 mod forwarded;
