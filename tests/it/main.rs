@@ -8,6 +8,7 @@ mod pki;
 mod dialects;
 mod forward;
 mod policy;
+mod properties;
 mod serve;
 mod spoofing;
 mod verifier;
