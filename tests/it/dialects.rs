@@ -33,7 +33,7 @@ pub(crate) fn map(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 pub(crate) fn encode(
-    dialect: &impl Dialect,
+    dialect: &dyn Dialect,
     chain: &[CertificateDer<'static>],
     status: VerifyStatus,
 ) -> HeaderMap {

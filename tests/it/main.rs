@@ -11,6 +11,7 @@ mod forward;
 mod forwarded;
 mod peers;
 mod policy;
+mod properties;
 mod readers;
 mod serve;
 mod spoofing;
