@@ -9,7 +9,6 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::version::TLS13;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
@@ -75,18 +74,7 @@ async fn serve(app: Router) -> SocketAddr {
 
 /// One request in plaintext, over HTTP/1.1 or with prior knowledge over HTTP/2.
 pub(crate) async fn send(address: SocketAddr, http2: bool, request: Request<Body>) -> Response<String> {
-    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
-    let response = if http2 {
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    } else {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    };
-    harness::read(response).await
+    harness::exchange(TcpStream::connect(address).await.unwrap(), http2, request).await
 }
 
 pub(crate) fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Request<Body> {

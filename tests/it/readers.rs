@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, Response};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
@@ -32,10 +31,7 @@ fn relay(upstream: SocketAddr) -> Router {
     Router::new().fallback(move |headers: HeaderMap| async move {
         let mut onward = Request::new(Body::empty());
         *onward.headers_mut() = headers;
-        let io = TokioIo::new(TcpStream::connect(upstream).await.unwrap());
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-        tokio::spawn(connection);
-        harness::read(sender.send_request(onward).await.unwrap()).await
+        harness::exchange(TcpStream::connect(upstream).await.unwrap(), false, onward).await
     })
 }
 
