@@ -112,6 +112,10 @@ pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
 pub mod forwarded;
+#[cfg(feature = "tls")]
+mod host;
+#[cfg(feature = "tls")]
+mod misdirected;
 #[cfg(feature = "x509")]
 mod name;
 mod peer;
@@ -125,6 +129,10 @@ mod tls;
 pub use client_cert::{ClientCert, ClientCertLayer};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(feature = "tls")]
+pub use host::ServerNameError;
+#[cfg(feature = "tls")]
+pub use misdirected::{RefuseMisdirected, RefuseMisdirectedFuture, RefuseMisdirectedLayer};
 pub use peer::{
     PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification, WithTlsConnectInfo,
 };
@@ -134,8 +142,13 @@ pub use serve::{Captured, MakeService, TlsListener, make_service};
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,
+    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
+    ServerNames, TrustLost, VerifierError,
 };
+#[cfg(feature = "reload")]
+pub use tls::{ReloadError, Reloader};
+#[cfg(feature = "ticket-keys")]
+pub use tls::{SharedTicketer, TicketKeyError};
 
 /// README's Rust is compiled with the doc tests.
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]

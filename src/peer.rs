@@ -9,6 +9,8 @@ use rustls_pki_types::CertificateDer;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "tls")]
+use crate::host::ChosenPolicy;
 use crate::policy::ClientAuthPolicy;
 
 /// The certificates a TLS peer presented, and whether they were verified. Never empty.
@@ -245,6 +247,8 @@ struct Connection {
     alpn_protocol: Option<Vec<u8>>,
     protocol_version: Option<TlsVersion>,
     resumed: bool,
+    #[cfg(feature = "tls")]
+    host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
 }
 
@@ -289,6 +293,12 @@ impl TlsConnectInfo {
         self.with(|connection| connection.resumed = resumed)
     }
 
+    /// What hosts the policy was chosen for. Only the acceptor says so: it made the choice.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_host_policy(self, policy: ChosenPolicy) -> Self {
+        self.with(|connection| connection.host_policy = Some(policy))
+    }
+
     /// Encoded headers stay behind: what was changed may be in them.
     fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
         let mut connection = Arc::unwrap_or_clone(self.0);
@@ -331,6 +341,12 @@ impl TlsConnectInfo {
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.0.resumed
+    }
+
+    /// What hosts the policy was chosen for. `None` if the TLS stack is not ours.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host_policy(&self) -> Option<&ChosenPolicy> {
+        self.0.host_policy.as_ref()
     }
 
     /// The headers a layer writes for this connection, made by `encode` the first time that layer asks.

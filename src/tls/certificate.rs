@@ -13,14 +13,14 @@ pub(super) struct PublicKey<'a> {
 }
 
 const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
+pub(super) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-const SEQUENCE: u8 = 0x30;
-const VERSION: u8 = 0xA0;
+pub(super) const UTC_TIME: u8 = 0x17;
+pub(super) const GENERALIZED_TIME: u8 = 0x18;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const VERSION: u8 = 0xA0;
 const ISSUER_UNIQUE_ID: u8 = 0x81;
 const SUBJECT_UNIQUE_ID: u8 = 0x82;
 const EXTENSIONS: u8 = 0xA3;
@@ -80,11 +80,15 @@ pub(super) fn public_key(der: &[u8]) -> Option<PublicKey<'_>> {
 }
 
 /// What is left to read.
-struct Der<'a>(&'a [u8]);
+pub(super) struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
+    pub(super) fn new(der: &'a [u8]) -> Self {
+        Self(der)
+    }
+
     /// The contents of the next value, if it has this tag.
-    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&found, rest) = self.0.split_first()?;
         if found != tag {
             return None;
@@ -111,7 +115,7 @@ impl<'a> Der<'a> {
         Some(contents)
     }
 
-    fn take_optional(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(super) fn take_optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) { self.take(tag) } else { None }
     }
 

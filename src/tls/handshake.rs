@@ -4,8 +4,9 @@
 //! calls from within the task that drives the handshake, so a task-local value is exactly as wide as one handshake.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::verifier::ClientVerifier;
 
@@ -18,39 +19,69 @@ tokio::task_local! {
 pub(super) struct Observed {
     /// Whose handshake it is, by address: another verifier's word does not count.
     verifier: usize,
-    /// Whether rustls asked it for its policy. A full handshake that did not was made with another verifier.
+    /// Whether rustls asked it for its policy. A connection that did not was made with another verifier.
     pub(super) consulted: bool,
     /// What it verified, if its policy is to verify and the client presented something.
-    pub(super) verified_path: Option<Vec<CertificateDer<'static>>>,
+    pub(super) verified: Option<Verified>,
+    /// When the session ends that is being resumed.
+    pub(super) resumable_until: Option<UnixTime>,
 }
 
-/// Runs a handshake, and says what `verifier` did in it.
+/// A path that was verified: end entity first, without the root.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) path: Vec<CertificateDer<'static>>,
+    /// The last second of which this is true.
+    pub(super) until: UnixTime,
+}
+
+impl Observed {
+    /// rustls asks the verifier for its policy when it begins a connection, and again when it decides to make a full
+    /// handshake, whatever session the client offered.
+    pub(super) fn consult(&mut self) {
+        self.consulted = true;
+        self.resumable_until = None;
+    }
+
+    /// The last second in which the session that this handshake makes can be resumed. However often it is resumed, it
+    /// ends when the first one would have ended. `None` if it must not be.
+    pub(super) fn session_until(&self, now: UnixTime, lifetime: Duration) -> Option<UnixTime> {
+        if !self.consulted || lifetime.is_zero() {
+            return None;
+        }
+        let end = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()).saturating_add(lifetime));
+        let verified = self.verified.as_ref().map(|verified| verified.until);
+        Some(self.resumable_until.or(verified).map_or(end, |until| until.min(end)))
+    }
+}
+
+/// Runs a handshake, and says what `verifier` did in it. The connection must be made in there too: that is when rustls
+/// asks it first.
 pub(super) async fn observe<T>(
     verifier: &ClientVerifier,
     handshake: impl Future<Output = T>,
 ) -> (T, Observed) {
-    let nothing = Observed { verifier: address(verifier), consulted: false, verified_path: None };
+    let nothing =
+        Observed { verifier: address(verifier), consulted: false, verified: None, resumable_until: None };
     CURRENT
         .scope(RefCell::new(nothing), async {
             let result = handshake.await;
             let observed = CURRENT.with(|observed| {
                 let observed = &mut *observed.borrow_mut();
-                Observed { verified_path: observed.verified_path.take(), ..*observed }
+                Observed { verified: observed.verified.take(), ..*observed }
             });
             (result, observed)
         })
         .await
 }
 
-/// Notes what `verifier` does, if it is its own acceptor that runs the handshake.
-pub(super) fn note(verifier: &ClientVerifier, what: impl FnOnce(&mut Observed)) {
-    // An error means that another acceptor than ours runs the handshake, and nobody listens.
-    let _ = CURRENT.try_with(|observed| {
+/// Notes what `verifier` does, if it is its own acceptor that runs the handshake. `None` if not: nobody listens.
+pub(super) fn note<T>(verifier: &ClientVerifier, what: impl FnOnce(&mut Observed) -> T) -> Option<T> {
+    let noted = CURRENT.try_with(|observed| {
         let observed = &mut *observed.borrow_mut();
-        if observed.verifier == address(verifier) {
-            what(observed);
-        }
+        (observed.verifier == address(verifier)).then(|| what(observed))
     });
+    noted.ok().flatten()
 }
 
 fn address(verifier: &ClientVerifier) -> usize {

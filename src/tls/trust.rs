@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
+use super::file::FileRead;
+use super::validity;
 use crate::policy::ClientAuthPolicy;
 
 /// Where certificates come from; read when the verifier is built.
@@ -26,6 +28,13 @@ pub(super) enum CrlSource {
     Crls(Vec<CertificateRevocationListDer<'static>>),
 }
 
+/// A CRL, as webpki takes it and as it came.
+pub(super) struct Crl {
+    pub(super) parsed: CertRevocationList<'static>,
+    pub(super) der: CertificateRevocationListDer<'static>,
+    pub(super) next_update: UnixTime,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Bytes {
     File(PathBuf),
@@ -33,10 +42,13 @@ pub(super) enum Bytes {
 }
 
 impl Bytes {
-    fn read(self) -> Result<(Origin, Vec<u8>), VerifierError> {
+    fn read(self, files: &mut Vec<FileRead>) -> Result<(Origin, Vec<u8>), VerifierError> {
         match self {
-            Self::File(path) => match std::fs::read(&path) {
-                Ok(bytes) => Ok((Origin(Some(path)), bytes)),
+            Self::File(path) => match FileRead::read(&path) {
+                Ok((bytes, file)) => {
+                    files.push(file);
+                    Ok((Origin(Some(path)), bytes))
+                }
                 Err(source) => Err(VerifierError::Read { path, source }),
             },
             Self::Given(bytes) => Ok((Origin(None), bytes)),
@@ -45,12 +57,12 @@ impl Bytes {
 }
 
 impl RootSource {
-    pub(super) fn load(self) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
         let (origin, certificates) = match self {
             Self::Store(store) => return Ok(store.roots.clone()),
             Self::Certificates(certificates) => (Origin(None), certificates),
             Self::Bytes(bytes) => {
-                let (origin, bytes) = bytes.read()?;
+                let (origin, bytes) = bytes.read(files)?;
                 let certificates = items(&origin, bytes)?;
                 if certificates.is_empty() {
                     return Err(VerifierError::NoCertificate { origin });
@@ -70,11 +82,11 @@ impl RootSource {
 }
 
 impl CrlSource {
-    pub(super) fn load(self) -> Result<Vec<CertRevocationList<'static>>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Crl>, VerifierError> {
         let (origin, crls) = match self {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
-                let (origin, bytes) = bytes.read()?;
+                let (origin, bytes) = bytes.read(files)?;
                 let crls = items(&origin, bytes)?;
                 if crls.is_empty() {
                     return Err(VerifierError::NoCrl { origin });
@@ -82,21 +94,32 @@ impl CrlSource {
                 (origin, crls)
             }
         };
-        let parse = |(index, crl): (usize, &CertificateRevocationListDer<'_>)| {
-            OwnedCertRevocationList::from_der(crl).map(CertRevocationList::from).map_err(|error| {
-                let reason = error.to_string();
-                VerifierError::BadCrl { origin: origin.clone(), index, reason }
-            })
+        let parse = |(index, der): (usize, CertificateRevocationListDer<'static>)| {
+            let bad = |reason| VerifierError::BadCrl { origin: origin.clone(), index, reason };
+            let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| bad(error.to_string()))?;
+            let next_update =
+                validity::next_update(&der).ok_or_else(|| bad("it has no nextUpdate".to_owned()))?;
+            Ok(Crl { parsed: parsed.into(), der, next_update })
         };
-        crls.iter().enumerate().map(parse).collect()
+        crls.into_iter().enumerate().map(parse).collect()
     }
 }
 
 /// All items of one kind in a PEM file, or the one that is the whole of a DER file.
-fn items<T: PemObject + From<Vec<u8>>>(origin: &Origin, bytes: Vec<u8>) -> Result<Vec<T>, VerifierError> {
+///
+/// rustls' reader takes half a first line of a block for text between blocks. It is the mark of a file half written.
+pub(super) fn items<T: PemObject + From<Vec<u8>>>(
+    origin: &Origin,
+    bytes: Vec<u8>,
+) -> Result<Vec<T>, VerifierError> {
     const SEQUENCE: u8 = 0x30; // and `0` in ASCII, with which no line of a PEM file's armour begins
     if bytes.first() == Some(&SEQUENCE) {
         return Ok(vec![T::from(bytes)]);
+    }
+    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    if !last_line.is_empty() && b"-----BEGIN ".starts_with(last_line) {
+        let source = pem::Error::IllegalSectionStart { line: last_line.to_owned() };
+        return Err(VerifierError::Pem { origin: origin.clone(), source });
     }
     T::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
@@ -187,7 +210,7 @@ pub enum VerifierError {
 
 /// The file that certificates or CRLs came from, if they came from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(Option<PathBuf>);
+pub struct Origin(pub(super) Option<PathBuf>);
 
 impl Origin {
     /// The file. `None` if the program gave the bytes itself.

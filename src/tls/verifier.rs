@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -18,13 +19,20 @@ use webpki::{
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-use super::trust::{Bytes, CrlSource, RootSource, VerifierError};
-use super::{certificate, handshake};
+use super::certificate;
+use super::file::FileRead;
+use super::fingerprint::{Fingerprint, Hasher};
+use super::handshake::{self, Observed, Verified};
+use super::trust::{Bytes, Crl, CrlSource, RootSource, VerifierError};
+use super::verdicts::{Verdict, Verdicts};
 use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
 
 /// What all clients of note take as names of CAs in a `CertificateRequest`.
 const MAX_ROOT_HINTS: usize = 16 * 1024;
+
+/// RFC 8446 section 4.6.1: no ticket is used for longer.
+const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl ClientAuthPolicy {
     /// Starts a [`ClientVerifier`] that carries this policy out.
@@ -51,6 +59,7 @@ impl ClientAuthPolicy {
             root_hints: true,
             max_certificates: 5,
             max_certificate_size: 32 * 1024,
+            session_lifetime: Duration::from_secs(24 * 60 * 60),
             revocation: Revocation {
                 depth: RevocationCheckDepth::Chain,
                 unknown_status: UnknownStatusPolicy::Deny,
@@ -73,6 +82,7 @@ pub struct ClientVerifierBuilder {
     root_hints: bool,
     max_certificates: usize,
     max_certificate_size: usize,
+    session_lifetime: Duration,
     revocation: Revocation,
 }
 
@@ -183,39 +193,84 @@ impl ClientVerifierBuilder {
         self
     }
 
+    /// How long a session may be resumed after the full handshake that began it, in whole seconds and however often:
+    /// 24 hours unless set, and never more than the 7 days of RFC 8446 section 4.6.1. Zero switches resumption off.
+    ///
+    /// It ends earlier if a certificate or a CRL does: see [`ClientCertAcceptor`](super::ClientCertAcceptor).
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.session_lifetime = Duration::from_secs(lifetime.as_secs()).min(MAX_SESSION_LIFETIME);
+        self
+    }
+
     /// Reads the files, and checks everything.
     ///
     /// # Errors
     ///
     /// If a file can't be read, has nothing in it, or anything in it does not parse; if a policy that verifies has no
     /// roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
-    pub fn build(self) -> Result<Arc<ClientVerifier>, VerifierError> {
+    pub fn build(mut self) -> Result<Arc<ClientVerifier>, VerifierError> {
         let provider = self
             .provider
+            .take()
             .or_else(|| CryptoProvider::get_default().cloned())
             .ok_or(VerifierError::NoProvider)?;
+        let mut files = Vec::new();
         let mut roots = Vec::new();
-        for source in self.roots {
-            roots.extend(source.load()?);
+        for source in std::mem::take(&mut self.roots) {
+            roots.extend(source.load(&mut files)?);
         }
         let mut crls = Vec::new();
-        for source in self.crls {
-            crls.extend(source.load()?);
+        for source in std::mem::take(&mut self.crls) {
+            crls.extend(source.load(&mut files)?);
         }
         if self.policy.verifies() && roots.is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
         let root_hints = if self.root_hints { root_hints(&roots)? } else { Vec::new() };
+        let fingerprint = self.fingerprint(&provider, &roots, &crls);
         Ok(Arc::new(ClientVerifier {
             policy: self.policy,
             roots,
-            crls,
+            crls_expire: crls.iter().map(|crl| crl.next_update).collect(),
+            crls: crls.into_iter().map(|crl| crl.parsed).collect(),
+            files,
             root_hints,
             provider,
             max_certificates: self.max_certificates,
             max_certificate_size: self.max_certificate_size,
+            session_lifetime: self.session_lifetime,
             revocation: self.revocation,
+            fingerprint,
+            verdicts: Verdicts::default(),
         }))
+    }
+
+    /// Everything that a verdict depends on but the chain and the time.
+    fn fingerprint(&self, provider: &CryptoProvider, roots: &[TrustAnchor<'_>], crls: &[Crl]) -> Fingerprint {
+        let root = |root: &TrustAnchor<'_>| {
+            let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
+            match &root.name_constraints {
+                None => hasher.finish(),
+                Some(constraints) => hasher.bytes(constraints).finish(),
+            }
+        };
+        let crl = |crl: &Crl| Hasher::new("CRL").bytes(&crl.der).finish();
+        let algorithm = |algorithm: &&'static dyn SignatureVerificationAlgorithm| {
+            let (key, signature) = (algorithm.public_key_alg_id(), algorithm.signature_alg_id());
+            Hasher::new("algorithm").bytes(&key).bytes(&signature).finish()
+        };
+        Hasher::new("tower-client-cert session 1")
+            .bytes(self.policy.as_str().as_bytes())
+            .set(roots.iter().map(root))
+            .set(crls.iter().map(crl))
+            .number((self.revocation.depth == RevocationCheckDepth::Chain).into())
+            .number((self.revocation.unknown_status == UnknownStatusPolicy::Deny).into())
+            .number((self.revocation.expiration == ExpirationPolicy::Enforce).into())
+            .number(self.max_certificates as u64)
+            .number(self.max_certificate_size as u64)
+            .number(self.session_lifetime.as_secs())
+            .set(provider.signature_verification_algorithms.all.iter().map(algorithm))
+            .finish()
     }
 }
 
@@ -243,11 +298,17 @@ pub struct ClientVerifier {
     policy: ClientAuthPolicy,
     roots: Vec<TrustAnchor<'static>>,
     crls: Vec<CertRevocationList<'static>>,
+    crls_expire: Vec<UnixTime>,
+    #[cfg_attr(not(feature = "reload"), allow(dead_code))]
+    files: Vec<FileRead>,
     root_hints: Vec<DistinguishedName>,
     provider: Arc<CryptoProvider>,
     max_certificates: usize,
     max_certificate_size: usize,
+    session_lifetime: Duration,
     revocation: Revocation,
+    fingerprint: Fingerprint,
+    verdicts: Verdicts,
 }
 
 impl ClientVerifier {
@@ -255,6 +316,40 @@ impl ClientVerifier {
     #[must_use]
     pub fn policy(&self) -> ClientAuthPolicy {
         self.policy
+    }
+
+    /// The files it was made of.
+    #[cfg(feature = "reload")]
+    pub(super) fn files(&self) -> &[FileRead] {
+        &self.files
+    }
+
+    pub(super) fn provider(&self) -> &CryptoProvider {
+        &self.provider
+    }
+
+    /// SHA-256 over everything that its answers depend on: the policy, the roots, the CRLs, the options and limits, and
+    /// the signature algorithms of the crypto provider.
+    ///
+    /// A session is resumed only under the fingerprint it was made under. Replicas that are to resume each other's
+    /// must have the same, and a reload that does not change it changes nothing. Files are not in it, nor the order of
+    /// what is in them.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// When the first of the CRLs is out of date, its `nextUpdate`. `None` if there are none.
+    ///
+    /// From then on no certificate that it speaks for verifies, unless
+    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set. Watch it.
+    #[must_use]
+    pub fn crl_next_update(&self) -> Option<UnixTime> {
+        self.crls_expire.iter().min().copied()
+    }
+
+    pub(super) fn session_lifetime(&self) -> Duration {
+        self.session_lifetime
     }
 
     /// Starts a rustls configuration that uses this verifier; the server's own certificate comes next.
@@ -288,7 +383,8 @@ impl ClientVerifier {
     ) -> Result<Option<PeerCertificates>, ChainError> {
         let Some((end_entity, intermediates)) = presented.split_first() else { return Ok(None) };
         self.admit(end_entity, intermediates)?;
-        let verdict = self.verify(end_entity, intermediates, now).map_err(|error| reason(&error));
+        let verified = self.verify(end_entity, intermediates, now);
+        let verdict = verified.map(|verified| verified.path).map_err(|error| reason(&error));
         Ok(PeerCertificates::judged(presented, verdict))
     }
 
@@ -314,13 +410,31 @@ impl ClientVerifier {
         Ok(())
     }
 
-    /// The verified path, end entity first, without the root.
+    /// The verified path, looked for only if it is not known.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, VerifyError> {
+    ) -> Result<Verified, VerifyError> {
+        let chain = Verdicts::key(end_entity, intermediates);
+        let verdict = match self.verdicts.get(&chain, now) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = self.build_path(end_entity, intermediates, now)?;
+                self.verdicts.insert(chain, verdict.clone());
+                verdict
+            }
+        };
+        Ok(Verified { path: verdict.path(end_entity, intermediates), until: verdict.until })
+    }
+
+    fn build_path(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Verdict, VerifyError> {
         if self.roots.is_empty() {
             return Err(VerifyError::NoRoots);
         }
@@ -335,9 +449,12 @@ impl ClientVerifier {
             self.revocation_options(&crls),
             None,
         )?;
-        let mut verified = vec![end_entity.clone().into_owned()];
-        verified.extend(path.intermediate_certificates().map(|certificate| certificate.der().into_owned()));
-        Ok(verified)
+        let path: Vec<_> = path.intermediate_certificates().map(|certificate| certificate.der()).collect();
+        let crls_expire = match self.revocation.expiration {
+            ExpirationPolicy::Enforce => self.crls_expire.as_slice(),
+            _ => &[],
+        };
+        Ok(Verdict::new(end_entity, intermediates, &path, crls_expire, now))
     }
 
     fn revocation_options<'a>(
@@ -388,7 +505,7 @@ impl ClientVerifier {
 
 impl ClientCertVerifier for ClientVerifier {
     fn offer_client_auth(&self) -> bool {
-        handshake::note(self, |observed| observed.consulted = true);
+        handshake::note(self, Observed::consult);
         self.policy.requests()
     }
 
@@ -408,8 +525,8 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, rustls::Error> {
         self.admit(end_entity, intermediates)?;
         if self.policy.verifies() {
-            let path = self.verify(end_entity, intermediates, now)?;
-            handshake::note(self, |observed| observed.verified_path = Some(path));
+            let verified = self.verify(end_entity, intermediates, now)?;
+            handshake::note(self, |observed| observed.verified = Some(verified));
         }
         Ok(ClientCertVerified::assertion())
     }

@@ -14,14 +14,15 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_client_cert::{
-    ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, TlsListener, make_service,
+    AcceptError, ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, TlsConnectInfo,
+    TlsListener, make_service,
 };
 
 use crate::pki::{Authority, Identity};
@@ -93,6 +94,37 @@ pub(crate) async fn connect(
     let tcp = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config.clone())).connect(name, tcp).await
+}
+
+/// One connection, seen from both ends: the client is let in exactly if the server lets it in. It learns of that, and
+/// gets the tickets of TLS 1.3, when it reads.
+pub(crate) async fn visit(
+    acceptor: &ClientCertAcceptor,
+    client: &ClientConfig,
+) -> Result<TlsConnectInfo, AcceptError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = client.clone();
+    let client = tokio::spawn(async move {
+        let mut stream = connect(address, &client).await?;
+        stream.write_all(b"ping").await?;
+        let mut pong = [0; 4];
+        stream.read_exact(&mut pong).await.map(|_| ())
+    });
+    let (tcp, _): (TcpStream, _) = listener.accept().await.unwrap();
+    let accepted = match acceptor.accept(tcp).await {
+        Ok((mut stream, info)) => {
+            let mut ping = [0; 4];
+            stream.read_exact(&mut ping).await.unwrap();
+            stream.write_all(b"pong").await.unwrap();
+            stream.shutdown().await.unwrap();
+            Ok(info)
+        }
+        Err(error) => Err(error),
+    };
+    let seen_by_client = client.await.unwrap();
+    assert_eq!(seen_by_client.is_ok(), accepted.is_ok(), "client: {seen_by_client:?}, server: {accepted:?}");
+    accepted
 }
 
 /// An axum app on a `TlsListener`, until dropped.

@@ -1,5 +1,7 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
+#[cfg(unix)]
+mod edge_proxy;
 #[allow(dead_code)]
 mod harness;
 #[allow(dead_code)]
@@ -13,8 +15,16 @@ mod peers;
 mod policy;
 mod properties;
 mod readers;
+#[cfg(feature = "reload")]
+mod reload;
+mod resumption;
+mod resumption_clients;
+mod revocation;
 mod serve;
+mod sni;
 mod spoofing;
+#[cfg(feature = "ticket-keys")]
+mod ticket_keys;
 mod verifier;
 mod warnings;
 mod xfcc;

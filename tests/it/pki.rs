@@ -33,7 +33,14 @@ impl Authority {
     }
 
     pub(crate) fn intermediate(&self, name: &str) -> Self {
-        Self { issuer: CertifiedIssuer::signed_by(ca_params(name), generate(), &self.issuer).unwrap() }
+        self.intermediate_with(name, |_| {})
+    }
+
+    /// An intermediate CA with a difference.
+    pub(crate) fn intermediate_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = ca_params(name);
+        change(&mut params);
+        Self { issuer: CertifiedIssuer::signed_by(params, generate(), &self.issuer).unwrap() }
     }
 
     pub(crate) fn der(&self) -> CertificateDer<'static> {

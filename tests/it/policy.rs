@@ -1,14 +1,11 @@
 //! The matrix: every policy, every kind of client certificate, TLS 1.2 and 1.3, over real sockets.
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyPair, RsaKeySize};
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use time::{Duration, OffsetDateTime};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tower_client_cert::{AcceptError, ClientAuthPolicy, ClientCertAcceptor, TlsConnectInfo, TlsVersion};
+use tower_client_cert::{ClientAuthPolicy, TlsVersion};
 
-use crate::harness::{ServerPki, connect, verifier};
+use crate::harness::{ServerPki, verifier, visit};
 use crate::pki::{Authority, Identity, unknown_extension};
 
 /// The table of the crate's documentation: a name for what the client presents, then a cell for each policy that asks.
@@ -64,39 +61,6 @@ fn present(name: &str, ca: &Authority) -> Option<Identity> {
     })
 }
 
-/// One connection, seen from both ends: the client is let in exactly if the server lets it in.
-async fn shake_hands(
-    acceptor: &ClientCertAcceptor,
-    pki: &ServerPki,
-    identity: Option<&Identity>,
-    version: &'static SupportedProtocolVersion,
-) -> Result<TlsConnectInfo, AcceptError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let config = pki.client(identity, &[version]);
-    let client = tokio::spawn(async move {
-        let mut stream = connect(address, &config).await?;
-        stream.write_all(b"ping").await?;
-        // Under TLS 1.3 a client learns that it was refused only when it reads.
-        let mut pong = [0; 4];
-        stream.read_exact(&mut pong).await.map(|_| ())
-    });
-    let (tcp, _): (TcpStream, _) = listener.accept().await.unwrap();
-    let accepted = match acceptor.accept(tcp).await {
-        Ok((mut stream, info)) => {
-            let mut ping = [0; 4];
-            stream.read_exact(&mut ping).await.unwrap();
-            stream.write_all(b"pong").await.unwrap();
-            stream.shutdown().await.unwrap();
-            Ok(info)
-        }
-        Err(error) => Err(error),
-    };
-    let seen_by_client = client.await.unwrap();
-    assert_eq!(seen_by_client.is_ok(), accepted.is_ok(), "client: {seen_by_client:?}, server: {accepted:?}");
-    accepted
-}
-
 #[tokio::test]
 async fn i9_every_policy_treats_every_certificate_as_the_table_says() {
     let ca = Authority::root("client CA");
@@ -110,7 +74,7 @@ async fn i9_every_policy_treats_every_certificate_as_the_table_says() {
         let identity = present(name, &ca);
         for ((policy, acceptor), expected) in acceptors.iter().zip(cells) {
             for (version, negotiated) in [(&TLS12, TlsVersion::Tls12), (&TLS13, TlsVersion::Tls13)] {
-                let outcome = match shake_hands(acceptor, &pki, identity.as_ref(), version).await {
+                let outcome = match visit(acceptor, &pki.client(identity.as_ref(), &[version])).await {
                     Err(_) => "refused".to_owned(),
                     Ok(info) => {
                         assert_eq!(info.policy(), Some(*policy));

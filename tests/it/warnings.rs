@@ -28,6 +28,16 @@ impl Write for Log {
     }
 }
 
+/// What is logged while something is done.
+pub(crate) fn capture(what: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, what);
+    let log = log.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
 /// What the layers are around.
 type Inner = ServiceFn<fn(Request<StripTrailers<Body>>) -> Ready<Result<(), Infallible>>>;
 
@@ -36,10 +46,7 @@ fn logged<L: Layer<Inner>>(layer: &L, info: Option<&TlsConnectInfo>) -> String
 where
     L::Service: Service<Request<Body>, Response = (), Error = Infallible>,
 {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || {
+    capture(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             for _ in 0..3 {
@@ -52,9 +59,7 @@ where
                 service.ready().await.unwrap().call(request).await.unwrap();
             }
         });
-    });
-    let log = log.0.lock().unwrap().clone();
-    String::from_utf8(log).unwrap()
+    })
 }
 
 #[test]
