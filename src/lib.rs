@@ -113,26 +113,26 @@ mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+pub mod forwarded;
 #[cfg(feature = "tls")]
 mod host;
 #[cfg(feature = "x509")]
 pub mod identity;
 #[cfg(feature = "tls")]
 mod misdirected;
-// Half of it is for the dialects.
 #[cfg(feature = "x509")]
-#[allow(dead_code)]
 mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod strip;
 #[cfg(feature = "tls")]
 mod tls;
 
 #[cfg(feature = "x509")]
 pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
-pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
+pub use client_cert::{ClientCert, ClientCertLayer};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 #[cfg(feature = "tls")]
@@ -147,6 +147,7 @@ pub use peer::{
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
     AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
