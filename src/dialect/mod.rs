@@ -40,6 +40,8 @@
 //!
 //! let layer = ClientCertLayer::with_dialect(Ours);
 //! ```
+//!
+#![doc = include_str!("../docs/dialects.md")]
 
 mod any;
 mod apache;
