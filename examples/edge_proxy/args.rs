@@ -4,13 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use http::uri::Authority;
 use tower_client_cert::ClientAuthPolicy;
-use tower_client_cert::dialect::{Dialect, Skipper};
+use tower_client_cert::dialect::{AnyDialect, Dialect as _};
 
 /// A TLS-terminating reverse proxy that tells its backend which client certificate stood behind a request.
 ///
@@ -50,9 +49,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_crl: Vec<PathBuf>,
 
-    /// How the certificate is spelt in headers; repeat it for several spellings at once
-    #[arg(long, value_name = "NAME", default_value = "skipper")]
-    pub(crate) dialect: Vec<DialectName>,
+    // The names depend on the features of the build.
+    #[arg(long, value_name = "NAME", default_value = "skipper", help = format!(
+        "How the certificate is spelt in headers; may be repeated for several spellings at once: {}",
+        AnyDialect::NAMES.join(", ")
+    ))]
+    pub(crate) dialect: Vec<AnyDialect>,
 
     /// Look at all these files this often, in seconds, and when they have changed, serve new connections with them.
     /// Connections whose certificate would not be taken any more are drained
@@ -79,39 +81,44 @@ pub(crate) struct Args {
 
 impl Args {
     /// What no single argument can tell: whether they make sense together.
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
-        match (&self.cert, &self.key) {
-            (Some(_), None) => Err("--cert also needs --key, the file with the certificate's private key"),
-            (None, Some(_)) => Err("--key also needs --cert, the file with the certificate of that key"),
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let problem = match (&self.cert, &self.key) {
+            (Some(_), None) => "--cert also needs --key, the file with the certificate's private key",
+            (None, Some(_)) => "--key also needs --cert, the file with the certificate of that key",
             (Some(_), Some(_)) if self.backend.is_none() && !self.demo_once => {
-                Err("--cert and --key also need --backend HOST:PORT, or --demo-once to try them out")
+                "--cert and --key also need --backend HOST:PORT, or --demo-once to try them out"
             }
-            (cert, _) if self.reload.is_some() && (cert.is_none() || self.demonstrates()) => Err(
-                "--reload also needs --cert, --key and --backend: what a demonstration is made of does not change",
-            ),
+            (cert, _) if self.reload.is_some() && (cert.is_none() || self.demonstrates()) => {
+                "--reload also needs --cert, --key and --backend: what a demonstration is made of does not change"
+            }
             // With a throw-away PKI there is always a client CA.
             (Some(_), _) if self.client_auth.verifies() && self.client_ca.is_empty() && !self.demo_once => {
-                Err("this --client-auth verifies certificates, so it also needs --client-ca, \
-                     the file with the CAs to verify them with")
+                "this --client-auth verifies certificates, so it also needs --client-ca, \
+                 the file with the CAs to verify them with"
             }
-            _ => Ok(()),
+            _ => return self.check_dialects(),
+        };
+        Err(problem.to_owned())
+    }
+
+    /// Two dialects that write the same header would take it from each other.
+    fn check_dialects(&self) -> Result<(), String> {
+        for (index, one) in self.dialect.iter().enumerate() {
+            for other in &self.dialect[..index] {
+                let contested = one.header_names().iter().find(|name| other.header_names().contains(name));
+                if let Some(name) = contested {
+                    return Err(format!(
+                        "--dialect {other} and --dialect {one} both write {name}: choose one"
+                    ));
+                }
+            }
         }
+        Ok(())
     }
 
     /// Whether to show what the echo backend receives: another one can't tell us.
     pub(crate) fn demonstrates(&self) -> bool {
         self.demo_once || self.backend.is_none()
-    }
-
-    /// The dialects, each once.
-    pub(crate) fn dialects(&self) -> Vec<AnyDialect> {
-        let mut names: Vec<DialectName> = Vec::new();
-        for name in &self.dialect {
-            if !names.contains(name) {
-                names.push(*name);
-            }
-        }
-        names.into_iter().map(DialectName::dialect).collect()
     }
 }
 
@@ -121,23 +128,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
             Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
         }
         _ => Err("expected a number of seconds greater than 0".to_owned()),
-    }
-}
-
-/// A dialect chosen at run time.
-pub(crate) type AnyDialect = Arc<dyn Dialect + Send + Sync>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DialectName {
-    /// X-Forwarded-Tls-Client-Cert, and -Verify beside it
-    Skipper,
-}
-
-impl DialectName {
-    fn dialect(self) -> AnyDialect {
-        match self {
-            Self::Skipper => Arc::new(Skipper::new()),
-        }
     }
 }
 

@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use rustls::AlertDescription;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use tower_client_cert::dialect::{Dialect as _, ForwardedCert, VerifyStatus};
+use tower_client_cert::dialect::{AnyDialect, Dialect as _, Outgoing, VerifyStatus};
 use tower_client_cert::{ClientAuthPolicy, UnverifiedReason};
 
-use crate::args::AnyDialect;
 use crate::client::{self, Client};
 use crate::echo;
 use crate::pki::{Identity, Pki};
@@ -41,15 +40,16 @@ struct Visitor<'a> {
 /// What became of a request.
 enum Outcome {
     /// The backend answered, and told its headers.
-    Answered(StatusCode, http::HeaderMap),
+    Answered(StatusCode, HeaderMap),
     /// The proxy ended the handshake.
     Refused(AlertDescription),
     Failed(String),
 }
 
 /// What the policy and the dialect promise.
-enum Promise<'a> {
-    Received { certificate: Option<&'a CertificateDer<'static>>, status: VerifyStatus },
+enum Promise {
+    /// The backend receives these headers, and no others that are the dialect's.
+    Headers(HeaderMap),
     Refused(AlertDescription),
 }
 
@@ -93,6 +93,7 @@ impl Demonstration<'_> {
             policy: self.policy,
             client: visitor.name,
             http: "-".to_owned(),
+            dialect: dialect.name(),
             header: "-".to_owned(),
             certificate: "-".to_owned(),
             verify: "-".to_owned(),
@@ -106,44 +107,50 @@ impl Demonstration<'_> {
                 row.right = matches!(promise, Promise::Refused(promised) if promised == *alert);
             }
             Outcome::Answered(status, headers) => {
+                let received = owned(dialect, headers);
                 row.http = status.as_str().to_owned();
-                if let Some(value) = dialect.header_names().first().and_then(|name| headers.get(name)) {
+                if let Some(value) = dialect.header_names().first().and_then(|name| received.get(name)) {
                     row.header = shortened(&String::from_utf8_lossy(value.as_bytes()));
                 }
-                match dialect.decode(headers) {
-                    Err(error) => row.verify = error.to_string(),
-                    Ok(received) => {
-                        let ForwardedCert { certificates, status: verify, .. } =
-                            received.unwrap_or_else(|| ForwardedCert::new(Vec::new()));
-                        if let Some(certificate) = certificates.first() {
+                match dialect.decode(&received) {
+                    Ok(said) => {
+                        let said = said.as_ref();
+                        if let Some(certificate) = said.and_then(|said| said.end_entity()) {
                             row.certificate = self.file_of(certificate);
                         }
-                        if let Some(verify) = &verify {
+                        if let Some(verify) = said.and_then(|said| said.status.as_ref()) {
                             row.verify = verify.to_string();
                         }
-                        row.right = *status == StatusCode::OK
-                            && headers.values().all(|value| value != FORGED)
-                            && promise.is_kept(certificates.first(), verify.as_ref());
                     }
+                    Err(error) => row.verify = error.to_string(),
                 }
+                row.right = *status == StatusCode::OK
+                    && headers.values().all(|value| value != FORGED)
+                    && matches!(promise, Promise::Headers(promised) if promised == received);
             }
         }
         row
     }
 
-    fn promise<'a>(&self, visitor: Visitor<'a>, dialect: &AnyDialect) -> Promise<'a> {
+    fn promise(&self, visitor: Visitor<'_>, dialect: &AnyDialect) -> Promise {
         let policy = self.policy;
+        let written = |certificates: &[CertificateDer<'static>], status| {
+            let mut headers = HeaderMap::new();
+            dialect.encode(&Outgoing::new(certificates, status), &mut headers);
+            Promise::Headers(headers)
+        };
         match visitor.identity.filter(|_| policy.requests()) {
             None if policy.requires() => Promise::Refused(AlertDescription::CertificateRequired),
-            None => Promise::Received { certificate: None, status: VerifyStatus::None },
+            None => written(&[], VerifyStatus::None),
             Some(Identity { certificate, .. }) if visitor.trusted => {
-                Promise::Received { certificate: Some(certificate), status: VerifyStatus::Success }
+                written(std::slice::from_ref(certificate), VerifyStatus::Success)
             }
             Some(_) if policy.verifies() => Promise::Refused(AlertDescription::UnknownCA),
-            Some(Identity { certificate, .. }) => Promise::Received {
-                certificate: dialect.forwards_unverified().then_some(certificate),
-                status: VerifyStatus::Failed(UnverifiedReason::UnknownIssuer.as_str().into()),
-            },
+            Some(Identity { certificate, .. }) => {
+                let certificates = std::slice::from_ref(certificate);
+                let forwarded = if dialect.forwards_unverified() { certificates } else { &[] };
+                written(forwarded, VerifyStatus::Failed(UnverifiedReason::UnknownIssuer.as_str().into()))
+            }
         }
     }
 
@@ -156,16 +163,15 @@ impl Demonstration<'_> {
     }
 }
 
-impl Promise<'_> {
-    /// Not all dialects have a word for the status.
-    fn is_kept(&self, received: Option<&CertificateDer<'_>>, verify: Option<&VerifyStatus>) -> bool {
-        match self {
-            Self::Refused(_) => false,
-            Self::Received { certificate, status } => {
-                received == *certificate && verify.is_none_or(|verify| verify == status)
-            }
+/// Those of the headers that are the dialect's.
+fn owned(dialect: &AnyDialect, headers: &HeaderMap) -> HeaderMap {
+    let mut owned = HeaderMap::new();
+    for name in dialect.header_names() {
+        for value in headers.get_all(name) {
+            owned.append(name, value.clone());
         }
     }
+    owned
 }
 
 /// Both ends of a long value.
@@ -185,6 +191,7 @@ struct Row {
     policy: ClientAuthPolicy,
     client: &'static str,
     http: String,
+    dialect: &'static str,
     header: String,
     certificate: String,
     verify: String,
@@ -200,19 +207,27 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 6], end: &str| {
-            let [policy, client, http, header, certificate, verify] = cells;
+        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 7], end: &str| {
+            let [policy, client, http, dialect, header, certificate, verify] = cells;
             writeln!(
                 f,
-                "{policy:<26}  {client:<9}  {http:<7}  {header:<31}  {certificate:<13}  {verify}{end}"
+                "{policy:<26}  {client:<9}  {http:<7}  {dialect:<14}  {header:<31}  {certificate:<13}  {verify}{end}"
             )
         };
-        let titles = ["policy", "client", "HTTP", "certificate header", "which is", "verify header"];
+        let titles =
+            ["policy", "client", "HTTP", "dialect", "certificate header", "which is", "verify header"];
         line(f, titles, "")?;
         line(f, titles.map(|title| &"------------------"[..title.len()]), "")?;
         for row in &self.rows {
-            let cells =
-                [row.policy.as_str(), row.client, &row.http, &row.header, &row.certificate, &row.verify];
+            let cells = [
+                row.policy.as_str(),
+                row.client,
+                &row.http,
+                row.dialect,
+                &row.header,
+                &row.certificate,
+                &row.verify,
+            ];
             line(f, cells, if row.right { "" } else { "  <- WRONG" })?;
         }
         Ok(())

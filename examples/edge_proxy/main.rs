@@ -127,9 +127,8 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     }
     say(format_args!("listening on https://{address}"));
 
-    let dialects = args.dialects();
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
-    let proxy = proxy(Backend::new(backend, args.backend_timeout), &dialects);
+    let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect);
     let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
@@ -138,7 +137,7 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
             address: reachable(address),
             server: server_certificate,
             policy: args.client_auth,
-            dialects: &dialects,
+            dialects: &args.dialect,
             pki,
         };
         let table = demonstration.run().await.map_err(StartError::Demonstration)?;

@@ -17,8 +17,9 @@ use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::ClientCertLayer;
+use tower_client_cert::dialect::AnyDialect;
 
-use crate::args::{AnyDialect, BackendAddress};
+use crate::args::BackendAddress;
 use crate::headers::{self, plain_text};
 use crate::server::Peer;
 use crate::upgrade::{self, Upgrade};
@@ -33,7 +34,7 @@ pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect]) -> Proxy {
         async move { Ok(backend.forward(request).await) }
     }));
     for dialect in dialects {
-        let layer = ClientCertLayer::with_dialect(Arc::clone(dialect));
+        let layer = ClientCertLayer::with_dialect(dialect.clone());
         let inner = service.map_request(|request: Request<_>| request.map(Body::new));
         service = BoxCloneSyncService::new(layer.layer(inner));
     }

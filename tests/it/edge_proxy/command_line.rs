@@ -7,6 +7,7 @@ use time::Duration;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tower_client_cert::ClientAuthPolicy;
+use tower_client_cert::dialect::AnyDialect;
 
 use super::{EdgeProxy, Files, example, output, text};
 
@@ -39,6 +40,23 @@ async fn the_demonstration_succeeds_under_every_policy() {
 }
 
 #[tokio::test]
+async fn the_demonstration_succeeds_in_every_dialect() {
+    let run = async |names: &[&str]| {
+        let mut command = example("edge_proxy");
+        command.args(["--listen", "127.0.0.1:0", "--demo-once"]);
+        command.args(names.iter().flat_map(|name| ["--dialect", name]));
+        let (result, stdout, stderr) = output(&mut command).await;
+        assert_eq!(result.status.code(), Some(0), "{names:?}: {stdout}{stderr}");
+        let shown = stdout.lines().filter(|line| line.starts_with("RequestClientCert ")).count();
+        assert_eq!(shown, 3 * names.len(), "{names:?}: {stdout}");
+    };
+    for name in AnyDialect::NAMES {
+        run(&[name]).await;
+    }
+    run(&["skipper", "rfc9440", "envoy", "nginx"]).await;
+}
+
+#[tokio::test]
 async fn the_demonstration_tries_out_the_files_of_a_real_proxy() {
     let files = Files::new();
     files.write("crl.pem", &files.client_ca.crl_pem(&[], Duration::days(1)));
@@ -68,6 +86,10 @@ async fn what_is_wrong_is_named_in_a_line() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--client-auth", "Optional"], &["--client-auth", "RequireAndVerifyClientCert"]),
         (&["--dialect", "smoke-signals"], &["--dialect", "skipper"]),
+        (
+            &["--dialect", "skipper", "--dialect", "traefik"],
+            &["skipper", "traefik", "x-forwarded-tls-client-cert"],
+        ),
         (&["--listen", "8443"], &["--listen"]),
         (&["--listen", &taken, "--demo-once"], &["cannot listen on", &taken, "--listen"]),
         (&["--backend", "https://127.0.0.1:1"], &["--backend", "HOST:PORT"]),
