@@ -314,6 +314,9 @@ fn limits_are_kept_before_anything_is_decoded() {
     refused(&HaProxy::new().with_limits(limits));
     refused(&HaProxy::new().chain_in_headers().with_limits(limits));
     refused(&AwsAlb::passthrough().with_limits(limits));
+    for name in ["skipper", "traefik", "traefik-2.9.1", "rfc9440", "apache", "haproxy", "aws-alb"] {
+        refused(&named(name).with_limits(limits));
+    }
 
     let limits = Limits::new().max_value_size(100);
     let garbage = "!".repeat(101);
