@@ -23,6 +23,9 @@ use crate::strip::OwnedHeaders;
 /// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
 ///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
 ///
+/// A dialect that grows from hop to hop may keep what came under its exact name ([`Dialect::keep`]); of this crate's
+/// only [`Envoy`](crate::dialect::Envoy) does, when told to.
+///
 /// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`], a
 /// plaintext one for example, the layer still strips; and since this is rarely meant, it says so once, as a warning
 /// (feature `tracing`).

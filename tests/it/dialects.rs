@@ -283,6 +283,11 @@ fn an_error_names_the_header_the_byte_and_whose_dialect_it_looks_like() {
         }
     }
 
+    // The byte is never past the value's end.
+    let error =
+        Apache::new().decode(&map(&[("ssl_client_cert", "-----BEGIN CERTIFICATE-----")])).unwrap_err();
+    assert_eq!(error.offset(), "-----BEGIN CERTIFICATE-----".len());
+
     // The byte is one of the value as it came, escapes and all.
     let value = value("nginx.ssl_client_escaped_cert");
     let cut = value.len() - "%0A".len();
