@@ -2,6 +2,7 @@
 //! chooses.
 
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +17,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -214,4 +216,18 @@ pub(crate) fn skipper_value(chain: &[CertificateDer<'_>]) -> String {
     let items: Vec<_> =
         chain.iter().map(|der| base64::engine::general_purpose::STANDARD.encode(der)).collect();
     items.join(",")
+}
+
+/// An example that `cargo test` has built beside this test.
+pub(crate) fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is not there. `cargo test` builds it; `cargo test --test it` does not: run `cargo build --examples` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
