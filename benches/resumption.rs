@@ -17,11 +17,16 @@ use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientVerifier};
+use tower_client_cert::{
+    ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, PeerCertificates, TlsConnectInfo, TlsVersion,
+};
 
 use pki::{Authority, Identity};
 
@@ -32,11 +37,24 @@ enum Server {
 }
 
 impl Server {
-    async fn accept(&self, io: DuplexStream) -> TlsStream<DuplexStream> {
-        match self {
-            Self::Plain(acceptor) => acceptor.accept(io).await.unwrap(),
-            Self::Guarded(acceptor) => acceptor.accept(io).await.unwrap().0,
-        }
+    /// Both find out the same about the client: unguarded, whatever is in the session.
+    async fn accept(&self, io: DuplexStream) -> (TlsStream<DuplexStream>, TlsConnectInfo) {
+        let acceptor = match self {
+            Self::Guarded(acceptor) => return acceptor.accept(io).await.unwrap(),
+            Self::Plain(acceptor) => acceptor,
+        };
+        let stream = timeout(Duration::from_secs(10), acceptor.accept(io)).await.unwrap().unwrap();
+        let connection = stream.get_ref().1;
+        let chain = connection.peer_certificates().unwrap().to_vec();
+        let info = TlsConnectInfo::new(PeerCertificates::unverified(chain))
+            .with_policy(ClientAuthPolicy::RequireAndVerifyClientCert)
+            .with_resumed(connection.handshake_kind() == Some(HandshakeKind::Resumed))
+            .with_server_name(connection.server_name().unwrap())
+            .with_protocol_version(match connection.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => TlsVersion::Tls12,
+                _ => TlsVersion::Tls13,
+            });
+        (stream, info)
     }
 }
 
@@ -62,7 +80,7 @@ async fn handshake(server: &Server, client: &ClientConfig) -> (HandshakeKind, Du
         stream.read_exact(&mut [0]).await.unwrap();
     };
     let serve = async {
-        let (mut stream, spent) = timed(server.accept(far)).await;
+        let ((mut stream, _info), spent) = timed(server.accept(far)).await;
         stream.write_all(&[0]).await.unwrap();
         stream.flush().await.unwrap();
         (stream.get_ref().1.handshake_kind().unwrap(), spent)
@@ -111,9 +129,14 @@ async fn compare(
     configure: impl Fn(&mut ServerConfig),
 ) {
     let verifier = pki.verifier();
-    let mut servers = [false, true].map(|guarded| {
+    let config = || {
         let mut config = pki.server_config(&verifier);
         configure(&mut config);
+        config
+    };
+    let stranger = Server::Plain(TlsAcceptor::from(Arc::new(config())));
+    let mut servers = [false, true].map(|guarded| {
+        let config = config();
         let server = if guarded {
             Server::Guarded(ClientCertAcceptor::new(config, Arc::clone(&verifier)))
         } else {
@@ -127,7 +150,7 @@ async fn compare(
     let mut full = Vec::new();
     for round in 0..rounds {
         if round % 8 == 0 {
-            full.push(handshake(&servers[0].0, &pki.client_config(version)).await.1);
+            full.push(handshake(&stranger, &pki.client_config(version)).await.1);
         }
         for (server, client, times) in &mut servers {
             let (kind, time) = handshake(server, client).await;
