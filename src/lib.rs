@@ -107,30 +107,54 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+#[cfg(feature = "x509")]
+pub mod authorize;
 mod client_cert;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+pub mod forwarded;
+#[cfg(feature = "tls")]
+mod host;
+#[cfg(feature = "x509")]
+pub mod identity;
+#[cfg(feature = "tls")]
+mod misdirected;
+#[cfg(feature = "x509")]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod strip;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
+#[cfg(feature = "x509")]
+pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
+pub use client_cert::{ClientCert, ClientCertLayer};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(feature = "tls")]
+pub use host::ServerNameError;
+#[cfg(feature = "x509")]
+pub use identity::ClientIdentity;
+#[cfg(feature = "tls")]
+pub use misdirected::{RefuseMisdirected, RefuseMisdirectedFuture, RefuseMisdirectedLayer};
 pub use peer::{
     PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification, WithTlsConnectInfo,
 };
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,
+    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
+    ServerNames, TrustLost, VerifierError,
 };
+#[cfg(feature = "reload")]
+pub use tls::{ReloadError, Reloader};
 #[cfg(feature = "ticket-keys")]
 pub use tls::{SharedTicketer, TicketKeyError};
 

@@ -9,6 +9,10 @@ use rustls_pki_types::CertificateDer;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "tls")]
+use crate::host::ChosenPolicy;
+#[cfg(feature = "x509")]
+use crate::identity::{ClientIdentity, IdentityError};
 use crate::policy::ClientAuthPolicy;
 
 /// The certificates a TLS peer presented, and whether they were verified. Never empty.
@@ -42,6 +46,8 @@ struct Chain {
     verification: Verification,
     /// Empty unless verified.
     verified_path: Vec<CertificateDer<'static>>,
+    #[cfg(feature = "x509")]
+    identity: OnceLock<Result<ClientIdentity, IdentityError>>,
 }
 
 impl PeerCertificates {
@@ -66,7 +72,13 @@ impl PeerCertificates {
             Ok(path) => (Verification::Verified, path),
             Err(reason) => (Verification::Unverified(reason), Vec::new()),
         };
-        Some(Self(Arc::new(Chain { presented, verification, verified_path })))
+        Some(Self(Arc::new(Chain {
+            presented,
+            verification,
+            verified_path,
+            #[cfg(feature = "x509")]
+            identity: OnceLock::new(),
+        })))
     }
 
     /// The client's own certificate.
@@ -95,6 +107,21 @@ impl PeerCertificates {
     #[must_use]
     pub fn verified_path(&self) -> Option<&[CertificateDer<'static>]> {
         self.is_verified().then_some(&self.0.verified_path)
+    }
+
+    /// Who [`end_entity`](Self::end_entity) says the client is: read the first time that somebody asks, and then
+    /// shared by all requests of the connection.
+    ///
+    /// Anybody can make a certificate with any name in it: look at [`verification`](Self::verification) before you
+    /// believe it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read as a certificate.
+    #[cfg(feature = "x509")]
+    pub fn identity(&self) -> Result<&ClientIdentity, IdentityError> {
+        let identity = self.0.identity.get_or_init(|| ClientIdentity::from_der(self.end_entity()));
+        identity.as_ref().map_err(|error| *error)
     }
 
     /// Whether the configured roots and CRLs vouch for [`end_entity`](Self::end_entity), and if not, why.
@@ -245,6 +272,8 @@ struct Connection {
     alpn_protocol: Option<Vec<u8>>,
     protocol_version: Option<TlsVersion>,
     resumed: bool,
+    #[cfg(feature = "tls")]
+    host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
 }
 
@@ -289,6 +318,12 @@ impl TlsConnectInfo {
         self.with(|connection| connection.resumed = resumed)
     }
 
+    /// What hosts the policy was chosen for. Only the acceptor says so: it made the choice.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_host_policy(self, policy: ChosenPolicy) -> Self {
+        self.with(|connection| connection.host_policy = Some(policy))
+    }
+
     /// Encoded headers stay behind: what was changed may be in them.
     fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
         let mut connection = Arc::unwrap_or_clone(self.0);
@@ -331,6 +366,12 @@ impl TlsConnectInfo {
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.0.resumed
+    }
+
+    /// What hosts the policy was chosen for. `None` if the TLS stack is not ours.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host_policy(&self) -> Option<&ChosenPolicy> {
+        self.0.host_policy.as_ref()
     }
 
     /// The headers a layer writes for this connection, made by `encode` the first time that layer asks.

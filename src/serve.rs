@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
 use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
 use crate::tls::ClientCertAcceptor;
 
@@ -219,6 +220,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
 /// Makes `axum::serve` put [`TlsConnectInfo`] on every request to `service`, and `ConnectInfo` with the client's
 /// address, as `into_make_service_with_connect_info` would.
 ///
+/// Requests for hosts that the connection's policy was not chosen for are refused: see [`RefuseMisdirectedLayer`].
+///
 /// It works on a [`TlsListener`], and on whatever wraps one and keeps its streams.
 ///
 /// ```no_run
@@ -251,7 +254,7 @@ where
     L: Listener<Io = TlsStream<Captured<IO>>>,
     L::Addr: Clone + Sync + 'static,
 {
-    type Response = WithTlsConnectInfo<AddExtension<S, ConnectInfo<L::Addr>>>;
+    type Response = WithTlsConnectInfo<RefuseMisdirected<AddExtension<S, ConnectInfo<L::Addr>>>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -264,6 +267,7 @@ where
         let info = stream.io().get_ref().0.tls_connect_info().cloned();
         let info = info.unwrap_or_else(|| TlsConnectInfo::new(None));
         let address = Extension(ConnectInfo(stream.remote_addr().clone()));
-        ready(Ok(info.layer(address.layer(self.service.clone()))))
+        let service = address.layer(self.service.clone());
+        ready(Ok(info.layer(RefuseMisdirectedLayer::new().layer(service))))
     }
 }

@@ -1,8 +1,7 @@
 //! The layer that passes the client's certificate on in headers: strip, then write.
 
 mod layer;
-mod owned;
 mod service;
 
 pub use layer::ClientCertLayer;
-pub use service::{ClientCert, StripTrailers};
+pub use service::ClientCert;

@@ -1,16 +1,25 @@
+use std::future::poll_fn;
 use std::io;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::Acceptor;
+use rustls::sign::SingleCertAndKey;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::endpoint::{Endpoint, Endpoints, Source};
 use super::handshake::{self, Observed};
+use super::server_cert::{ServerCert, ServerCertError};
+use super::server_names::ServerNames;
 use super::sessions;
 use super::verifier::{ChainError, ClientVerifier};
+use crate::host::HostMap;
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
 
@@ -52,9 +61,8 @@ use crate::policy::ClientAuthPolicy;
 #[doc = include_str!("../docs/trust_over_time.md")]
 #[derive(Clone)]
 pub struct ClientCertAcceptor {
-    config: Arc<ServerConfig>,
-    verifier: Arc<ClientVerifier>,
-    handshake_timeout: Duration,
+    pub(super) source: Source,
+    pub(super) handshake_timeout: Duration,
 }
 
 impl ClientCertAcceptor {
@@ -64,13 +72,91 @@ impl ClientCertAcceptor {
     /// be shared with other configurations, whatever their verifiers.
     #[must_use]
     pub fn new(config: impl Into<Arc<ServerConfig>>, verifier: Arc<ClientVerifier>) -> Self {
-        let mut config = Arc::unwrap_or_clone(config.into());
+        Self::with_cert(Arc::unwrap_or_clone(config.into()), verifier, None)
+    }
+
+    /// An acceptor that presents a certificate from files: the chain in PEM, the server's own certificate first, and
+    /// its private key in PEM. `configure` changes what else there is in the configuration, which is rustls' default.
+    ///
+    /// Unlike [`new`](Self::new) it knows the certificate: it can tell [when it
+    /// expires](Self::server_cert_not_after), and `Reloader::watch` notices when the files change (feature `reload`).
+    ///
+    /// ```no_run
+    /// use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor};
+    ///
+    /// let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("ca.pem").build()?;
+    /// let acceptor = ClientCertAcceptor::from_files("tls.crt", "tls.key", verifier, |config| {
+    ///     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be read or is not whole, or the key is not that of the certificate. See [`ServerCertError`].
+    pub fn from_files(
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+        verifier: Arc<ClientVerifier>,
+        configure: impl FnOnce(&mut ServerConfig),
+    ) -> Result<Self, ServerCertError> {
+        let cert = ServerCert::read(chain.as_ref(), key.as_ref(), verifier.provider())?;
+        let resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&cert.key)));
+        let mut config = verifier.server_config()?.with_cert_resolver(resolver);
+        configure(&mut config);
+        Ok(Self::with_cert(config, verifier, Some(cert)))
+    }
+
+    /// Starts an acceptor that chooses policy and certificate by the name a client asks for (SNI, RFC 6066 section 3),
+    /// as Skipper's certificate registry and Traefik's TLS options do.
+    ///
+    /// A request can name another host than the handshake did. [`RefuseMisdirectedLayer`] refuses it if the two have
+    /// different policies, and without it the policies are no boundary. `make_service` has it built in; in a server of
+    /// your own, apply it to the service of each connection.
+    ///
+    /// ```
+    /// use tower_client_cert::{ClientCertAcceptor, ServerNameError};
+    ///
+    /// # fn choose(admin: ClientCertAcceptor, shops: ClientCertAcceptor, others: ClientCertAcceptor)
+    /// # -> Result<ClientCertAcceptor, ServerNameError> {
+    /// ClientCertAcceptor::by_server_name()
+    ///     .name("admin.example.com", admin)
+    ///     .name("*.shop.example.com", shops)
+    ///     .fallback(others)
+    ///     .build()
+    /// # }
+    /// ```
+    ///
+    /// [`RefuseMisdirectedLayer`]: crate::RefuseMisdirectedLayer
+    pub fn by_server_name() -> ServerNames {
+        ServerNames::default()
+    }
+
+    fn with_cert(
+        mut config: ServerConfig,
+        verifier: Arc<ClientVerifier>,
+        server_cert: Option<ServerCert>,
+    ) -> Self {
         sessions::guard(&mut config, &verifier);
         if verifier.policy().requests() {
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
-        Self { config: Arc::new(config), verifier, handshake_timeout: Duration::from_secs(10) }
+        let endpoint = Endpoint { config: Arc::new(config), verifier, server_cert };
+        Self::serving(Endpoints::new(HostMap::new(Some(Arc::new(endpoint)))))
+    }
+
+    pub(super) fn serving(endpoints: Endpoints) -> Self {
+        Self { source: Source::Fixed(Arc::new(endpoints)), handshake_timeout: Duration::from_secs(10) }
+    }
+
+    /// What it serves, if it serves the same whatever the name, and always.
+    pub(super) fn plain(&self) -> Option<Arc<Endpoint>> {
+        match &self.source {
+            Source::Fixed(endpoints) => endpoints.only().cloned(),
+            #[cfg(feature = "reload")]
+            Source::Reloaded(_) => None,
+        }
     }
 
     /// How long a client may take from connecting to the end of the handshake: 10 seconds unless set.
@@ -80,10 +166,30 @@ impl ClientCertAcceptor {
         self
     }
 
-    /// The policy it carries out.
+    /// The policy it carries out. `None` if that depends on the name a client asks for.
     #[must_use]
-    pub fn policy(&self) -> ClientAuthPolicy {
-        self.verifier.policy()
+    pub fn policy(&self) -> Option<ClientAuthPolicy> {
+        let endpoints = self.source.current();
+        let mut policies = endpoints.all().map(|endpoint| endpoint.verifier.policy());
+        let first = policies.next()?;
+        policies.all(|policy| policy == first).then_some(first)
+    }
+
+    /// When the server's certificate expires, by its `notAfter`: the first to expire, if there are several. `None` for
+    /// those that [`new`](Self::new) was given, since rustls does not tell what certificate a configuration presents.
+    #[must_use]
+    pub fn server_cert_not_after(&self) -> Option<UnixTime> {
+        self.source
+            .current()
+            .all()
+            .filter_map(|endpoint| Some(endpoint.server_cert.as_ref()?.not_after))
+            .min()
+    }
+
+    /// When the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`].
+    #[must_use]
+    pub fn crl_next_update(&self) -> Option<UnixTime> {
+        self.source.current().all().filter_map(|endpoint| endpoint.verifier.crl_next_update()).min()
     }
 
     /// Shakes hands over any stream of bytes.
@@ -97,14 +203,47 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let handshake = handshake::observe(&self.verifier, async { acceptor.accept(io).await });
-        let (result, observed) = tokio::time::timeout(self.handshake_timeout, handshake)
+        // One deadline for both halves, and one set of endpoints.
+        tokio::time::timeout(self.handshake_timeout, shake_hands(&self.source.current(), io))
             .await
-            .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?;
-        let stream = result.map_err(AcceptError::Handshake)?;
-        let info = self.connect_info(stream.get_ref().1, observed)?;
-        Ok((stream, info))
+            .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?
+    }
+}
+
+/// Reads what name the client asks for, and goes on with what is served under it.
+///
+/// rustls reads it: a reader of one's own that looks at one record is led astray by a client that sends two.
+async fn shake_hands<IO>(
+    endpoints: &Endpoints,
+    io: IO,
+) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(AcceptError::Handshake)?;
+    let name = hello.client_hello().server_name().map(str::to_owned);
+    let Some(endpoint) = endpoints.choose(name.as_deref()) else {
+        let mut io = hello.io;
+        // The refusal stands whether or not the client hears of it.
+        let _ = poll_fn(|cx| Pin::new(&mut io).poll_write(cx, UNRECOGNIZED_NAME)).await;
+        let _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
+        return Err(AcceptError::UnknownServerName { name });
+    };
+    let config = Arc::clone(&endpoint.config);
+    // rustls consults the verifier as soon as it is given the configuration.
+    let handshake = handshake::observe(&endpoint.verifier, async { hello.into_stream(config).await });
+    let (result, observed) = handshake.await;
+    let stream = result.map_err(AcceptError::Handshake)?;
+    let info = endpoint.connect_info(stream.get_ref().1, observed)?;
+    Ok((stream, info.with_host_policy(endpoints.chosen_policy(endpoint))))
+}
+
+/// The record of a fatal alert `unrecognized_name` (RFC 8446 section 6, RFC 6066 section 3).
+const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
+
+impl Endpoint {
+    fn policy(&self) -> ClientAuthPolicy {
+        self.verifier.policy()
     }
 
     fn connect_info(
@@ -143,10 +282,7 @@ impl ClientCertAcceptor {
         if !policy.requests() {
             return Ok(None);
         }
-        let now =
-            self.config.time_provider.current_time().ok_or_else(|| {
-                AcceptError::Handshake(io::Error::other(rustls::Error::FailedToGetCurrentTime))
-            })?;
+        let now = self.now().map_err(|error| AcceptError::Handshake(io::Error::other(error)))?;
         let peer = self.verifier.judge(presented.to_vec(), now)?;
         match peer.as_ref().map(PeerCertificates::verification) {
             None if policy.requires() => Err(AcceptError::NoCertificate { policy }),
@@ -181,6 +317,12 @@ pub enum AcceptError {
     /// [`ChainError`] if the client presented what no policy takes.
     #[error("TLS handshake failed: {0}")]
     Handshake(#[source] io::Error),
+    /// The client asks for a name that nothing is served under, or for none, and there is no fallback.
+    #[error("the client asks for {}, under which nothing is served", name.as_deref().unwrap_or("no server name"))]
+    UnknownServerName {
+        /// The name, if it asks for one.
+        name: Option<String>,
+    },
     /// A resumed session holds a chain that no policy takes.
     #[error(transparent)]
     Chain(#[from] ChainError),

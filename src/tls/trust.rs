@@ -9,6 +9,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
+use super::file::FileRead;
 use super::validity;
 use crate::policy::ClientAuthPolicy;
 
@@ -41,10 +42,13 @@ pub(super) enum Bytes {
 }
 
 impl Bytes {
-    fn read(self) -> Result<(Origin, Vec<u8>), VerifierError> {
+    fn read(self, files: &mut Vec<FileRead>) -> Result<(Origin, Vec<u8>), VerifierError> {
         match self {
-            Self::File(path) => match std::fs::read(&path) {
-                Ok(bytes) => Ok((Origin(Some(path)), bytes)),
+            Self::File(path) => match FileRead::read(&path) {
+                Ok((bytes, file)) => {
+                    files.push(file);
+                    Ok((Origin(Some(path)), bytes))
+                }
                 Err(source) => Err(VerifierError::Read { path, source }),
             },
             Self::Given(bytes) => Ok((Origin(None), bytes)),
@@ -53,12 +57,12 @@ impl Bytes {
 }
 
 impl RootSource {
-    pub(super) fn load(self) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
         let (origin, certificates) = match self {
             Self::Store(store) => return Ok(store.roots.clone()),
             Self::Certificates(certificates) => (Origin(None), certificates),
             Self::Bytes(bytes) => {
-                let (origin, bytes) = bytes.read()?;
+                let (origin, bytes) = bytes.read(files)?;
                 let certificates = items(&origin, bytes)?;
                 if certificates.is_empty() {
                     return Err(VerifierError::NoCertificate { origin });
@@ -78,11 +82,11 @@ impl RootSource {
 }
 
 impl CrlSource {
-    pub(super) fn load(self) -> Result<Vec<Crl>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Crl>, VerifierError> {
         let (origin, crls) = match self {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
-                let (origin, bytes) = bytes.read()?;
+                let (origin, bytes) = bytes.read(files)?;
                 let crls = items(&origin, bytes)?;
                 if crls.is_empty() {
                     return Err(VerifierError::NoCrl { origin });
@@ -102,10 +106,20 @@ impl CrlSource {
 }
 
 /// All items of one kind in a PEM file, or the one that is the whole of a DER file.
-fn items<T: PemObject + From<Vec<u8>>>(origin: &Origin, bytes: Vec<u8>) -> Result<Vec<T>, VerifierError> {
+///
+/// rustls' reader takes half a first line of a block for text between blocks. It is the mark of a file half written.
+pub(super) fn items<T: PemObject + From<Vec<u8>>>(
+    origin: &Origin,
+    bytes: Vec<u8>,
+) -> Result<Vec<T>, VerifierError> {
     const SEQUENCE: u8 = 0x30; // and `0` in ASCII, with which no line of a PEM file's armour begins
     if bytes.first() == Some(&SEQUENCE) {
         return Ok(vec![T::from(bytes)]);
+    }
+    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    if !last_line.is_empty() && b"-----BEGIN ".starts_with(last_line) {
+        let source = pem::Error::IllegalSectionStart { line: last_line.to_owned() };
+        return Err(VerifierError::Pem { origin: origin.clone(), source });
     }
     T::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
@@ -196,7 +210,7 @@ pub enum VerifierError {
 
 /// The file that certificates or CRLs came from, if they came from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(Option<PathBuf>);
+pub struct Origin(pub(super) Option<PathBuf>);
 
 impl Origin {
     /// The file. `None` if the program gave the bytes itself.

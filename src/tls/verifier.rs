@@ -20,6 +20,7 @@ use webpki::{
 };
 
 use super::certificate;
+use super::file::FileRead;
 use super::fingerprint::{Fingerprint, Hasher};
 use super::handshake::{self, Observed, Verified};
 use super::trust::{Bytes, Crl, CrlSource, RootSource, VerifierError};
@@ -213,13 +214,14 @@ impl ClientVerifierBuilder {
             .take()
             .or_else(|| CryptoProvider::get_default().cloned())
             .ok_or(VerifierError::NoProvider)?;
+        let mut files = Vec::new();
         let mut roots = Vec::new();
         for source in std::mem::take(&mut self.roots) {
-            roots.extend(source.load()?);
+            roots.extend(source.load(&mut files)?);
         }
         let mut crls = Vec::new();
         for source in std::mem::take(&mut self.crls) {
-            crls.extend(source.load()?);
+            crls.extend(source.load(&mut files)?);
         }
         if self.policy.verifies() && roots.is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
@@ -231,6 +233,7 @@ impl ClientVerifierBuilder {
             roots,
             crls_expire: crls.iter().map(|crl| crl.next_update).collect(),
             crls: crls.into_iter().map(|crl| crl.parsed).collect(),
+            files,
             root_hints,
             provider,
             max_certificates: self.max_certificates,
@@ -296,6 +299,8 @@ pub struct ClientVerifier {
     roots: Vec<TrustAnchor<'static>>,
     crls: Vec<CertRevocationList<'static>>,
     crls_expire: Vec<UnixTime>,
+    #[cfg_attr(not(feature = "reload"), allow(dead_code))]
+    files: Vec<FileRead>,
     root_hints: Vec<DistinguishedName>,
     provider: Arc<CryptoProvider>,
     max_certificates: usize,
@@ -311,6 +316,16 @@ impl ClientVerifier {
     #[must_use]
     pub fn policy(&self) -> ClientAuthPolicy {
         self.policy
+    }
+
+    /// The files it was made of.
+    #[cfg(feature = "reload")]
+    pub(super) fn files(&self) -> &[FileRead] {
+        &self.files
+    }
+
+    pub(super) fn provider(&self) -> &CryptoProvider {
+        &self.provider
     }
 
     /// SHA-256 over everything that its answers depend on: the policy, the roots, the CRLs, the options and limits, and

@@ -1,18 +1,33 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
-#[allow(dead_code)]
+mod forge;
 mod harness;
-#[allow(dead_code)]
 mod pki;
 
+mod authorize;
+#[cfg(unix)]
+mod backend;
+mod dialects;
+#[cfg(unix)]
+mod edge_proxy;
 mod forward;
+mod forwarded;
+mod identity;
+mod names;
+mod peers;
 mod policy;
+mod properties;
+mod readers;
+mod reload;
 mod resumption;
 mod resumption_clients;
 mod revocation;
+mod rules;
+mod second_opinion;
 mod serve;
+mod sni;
 mod spoofing;
-#[cfg(feature = "ticket-keys")]
 mod ticket_keys;
 mod verifier;
 mod warnings;
+mod xfcc;

@@ -1,0 +1,203 @@
+use std::fmt;
+
+/// A pattern as of Go's [`path.Match`], which Skipper uses: `*` is any run of characters but `/`, `?` is any one but
+/// `/`, `[a-z]` and `[^a-z]` are sets of characters, and a backslash takes away what the next one means. It is always
+/// matched against the whole text.
+///
+/// [`path.Match`]: https://pkg.go.dev/path#Match
+#[derive(Clone)]
+pub(super) struct Glob {
+    tokens: Box<[Token]>,
+    text: Box<str>,
+}
+
+#[derive(Clone)]
+enum Token {
+    Char(char),
+    AnyChar,
+    AnyRun,
+    Class { negated: bool, ranges: Box<[(char, char)]> },
+}
+
+impl Glob {
+    pub(super) fn new(pattern: &str) -> Result<Self, GlobError> {
+        let mut tokens = Vec::new();
+        let mut chars = pattern.chars();
+        while let Some(char) = chars.next() {
+            tokens.push(match char {
+                '*' => Token::AnyRun,
+                '?' => Token::AnyChar,
+                '[' => class(&mut chars)?,
+                '\\' => Token::Char(chars.next().ok_or(GlobError::TrailingBackslash)?),
+                char => Token::Char(char),
+            });
+        }
+        Ok(Self { tokens: tokens.into(), text: pattern.into() })
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let mut rest = text.chars();
+        let mut tokens = self.tokens.iter();
+        // Where to go on after the last `*` when what follows it does not fit: with one character more in the run.
+        let mut retry: Option<(std::slice::Iter<'_, Token>, std::str::Chars<'_>)> = None;
+        loop {
+            match tokens.next() {
+                Some(Token::AnyRun) => {
+                    retry = Some((tokens.clone(), rest.clone()));
+                    continue;
+                }
+                Some(token) if rest.next().is_some_and(|char| token.matches(char)) => continue,
+                None if rest.as_str().is_empty() => return true,
+                _ => {}
+            }
+            let Some((after_run, run)) = &mut retry else { return false };
+            match run.next() {
+                None | Some('/') => return false,
+                Some(_) => (tokens, rest) = (after_run.clone(), run.clone()),
+            }
+        }
+    }
+}
+
+impl Token {
+    fn matches(&self, char: char) -> bool {
+        match self {
+            Self::Char(expected) => char == *expected,
+            Self::AnyChar => char != '/',
+            Self::AnyRun => false,
+            Self::Class { negated, ranges } => {
+                ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)) != *negated
+            }
+        }
+    }
+}
+
+/// What is after a `[`, up to its `]`.
+fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
+    let negated = chars.as_str().starts_with('^');
+    if negated {
+        chars.next();
+    }
+    let mut ranges = Vec::new();
+    while ranges.is_empty() || !chars.as_str().starts_with(']') {
+        let low = class_char(chars)?;
+        let mut high = low;
+        if chars.as_str().starts_with('-') {
+            chars.next();
+            high = class_char(chars)?;
+        }
+        if high < low {
+            return Err(GlobError::Class);
+        }
+        ranges.push((low, high));
+    }
+    chars.next();
+    Ok(Token::Class { negated, ranges: ranges.into() })
+}
+
+fn class_char(chars: &mut std::str::Chars<'_>) -> Result<char, GlobError> {
+    match chars.next() {
+        None | Some('-' | ']') => Err(GlobError::Class),
+        Some('\\') => chars.next().ok_or(GlobError::Class),
+        Some(char) => Ok(char),
+    }
+}
+
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+/// What is wrong with a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GlobError {
+    /// A set of characters without its `]`, without characters, or with a range that goes backwards.
+    #[error("a `[` without a set of characters and `]`")]
+    Class,
+    /// A backslash with nothing after it.
+    #[error("a backslash with nothing after it")]
+    TrailingBackslash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Go's `path.Match` answers; the cases are those its documentation is about.
+    #[test]
+    fn globs_match_as_go_does() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("abc", "abc", true),
+            ("abc", "abcd", false),
+            ("*", "", true),
+            ("*", "abc", true),
+            ("*", "a/c", false),
+            ("*c", "abc", true),
+            ("a*", "a", true),
+            ("a*", "ab/c", false),
+            ("a*/b", "abc/b", true),
+            ("a*/b", "a/c/b", false),
+            ("a*b*c*d*e*/f", "axbxcxdxe/f", true),
+            ("a*b*c*d*e*/f", "axbxcxdxexxx/f", true),
+            ("a*b*c*d*e*/f", "axbxcxdxe/xxx/f", false),
+            ("a*b?c*x", "abxbbxdbxebxczzx", true),
+            ("a*b?c*x", "abxbbxdbxebxczzy", false),
+            ("**", "abc", true),
+            ("**", "a/b", false),
+            ("ab[c]", "abc", true),
+            ("ab[b-d]", "abc", true),
+            ("ab[e-g]", "abc", false),
+            ("ab[^c]", "abc", false),
+            ("ab[^e-g]", "abc", true),
+            ("a\\*b", "a*b", true),
+            ("a\\*b", "ab", false),
+            ("a?b", "a\u{263a}b", true),
+            ("a[^a]b", "a\u{263a}b", true),
+            ("a???b", "a\u{263a}b", false),
+            ("a?b", "a/b", false),
+            ("a*b", "a/b", false),
+            ("a[^b]c", "a/c", true),
+            ("[\\]a]", "]", true),
+            ("[\\-]", "-", true),
+            ("[x\\-]", "z", false),
+            ("[\\-x]", "a", false),
+            ("*x", "xxx", true),
+            ("spiffe://*.test/ns/*/sa/web", "spiffe://a.test/ns/b/sa/web", true),
+            ("spiffe://*.test/ns/*/sa/web", "spiffe://a.test/ns/b/c/sa/web", false),
+        ] {
+            assert_eq!(Glob::new(pattern).unwrap().matches(text), expected, "{pattern:?} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_pattern_is_an_error_wherever_it_is_broken() {
+        use GlobError::{Class, TrailingBackslash};
+        for (pattern, error) in [
+            ("a\\", TrailingBackslash),
+            ("[]a]", Class),
+            ("[-]", Class),
+            ("[x-]", Class),
+            ("[-x]", Class),
+            ("[a-b-c]", Class),
+            ("[", Class),
+            ("[^", Class),
+            ("[^bc", Class),
+            ("a[", Class),
+            ("a*[", Class),
+            ("[a\\", Class),
+            ("[b-a]", Class),
+        ] {
+            assert_eq!(Glob::new(pattern).err(), Some(error), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_takes_no_longer_than_its_product() {
+        let glob = Glob::new(&"*a".repeat(100)).unwrap();
+        assert!(!glob.matches(&format!("{}b", "a".repeat(10_000))));
+    }
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../docs/authorize.md")]
+
+#[cfg(feature = "serde")]
+mod config;
+mod decide;
+mod denied;
+mod glob;
+mod layer;
+mod lists;
+mod outcome;
+mod rule;
+mod service;
+mod source;
+
+pub use denied::{Denied, Reason};
+pub use glob::GlobError;
+pub use layer::{DeniedResponse, EmptyResponse, RequireClientCertLayer};
+pub use rule::{Rule, RuleError, RuleErrorKind};
+pub use service::{RequireClientCert, ResponseFuture};
+pub use source::{CertificateSource, Evidence, FromConnection};

@@ -1,0 +1,215 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use x509_parser::extensions::GeneralName;
+
+use super::distinguished_name::DistinguishedName;
+use super::uri::Uri;
+use crate::name;
+
+/// One of a certificate's subject alternative names (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubjectAltName {
+    /// A host name in lower case, or a wildcard like `*.example.org`. International names are in their ASCII form
+    /// (`xn--…`), as certificates hold them.
+    Dns(Box<str>),
+    /// A URI, its scheme in lower case.
+    Uri(Uri),
+    /// An e-mail address, as it is written.
+    Email(Box<str>),
+    /// An IP address. IPv4-mapped IPv6 addresses are IPv4 addresses here.
+    Ip(IpAddr),
+    /// A distinguished name.
+    DirectoryName(DistinguishedName),
+    /// A name of a type that somebody else defined; Microsoft's user principal name is
+    /// `1.3.6.1.4.1.311.20.2.3`.
+    OtherName {
+        /// The type, in dotted decimals.
+        oid: Box<str>,
+        /// What is after it, DER.
+        value: Box<[u8]>,
+    },
+    /// An X.400 address, an EDI party name or a registered identifier, by the number of its kind.
+    Unsupported {
+        /// The number in RFC 5280's `GeneralName`.
+        tag: u32,
+    },
+    /// It is not what its kind demands: a host name with a NUL or a trailing dot, an IP address of five bytes.
+    Malformed {
+        /// What it says it is.
+        kind: SanKind,
+        /// What it is.
+        value: Box<[u8]>,
+    },
+}
+
+/// The kinds of [`SubjectAltName`] that can be matched, and that can be [`Malformed`](SubjectAltName::Malformed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SanKind {
+    /// A host name.
+    Dns,
+    /// A URI.
+    Uri,
+    /// An e-mail address.
+    Email,
+    /// An IP address.
+    Ip,
+    /// Any other.
+    Other,
+}
+
+impl SubjectAltName {
+    pub(super) fn parse(name: &GeneralName<'_>) -> Self {
+        let text = |kind, text: &str, parsed: Option<Self>| {
+            parsed.unwrap_or_else(|| Self::Malformed { kind, value: text.as_bytes().into() })
+        };
+        match name {
+            GeneralName::DNSName(host) => {
+                let parsed = check_hostname(host).ok().map(|()| Self::Dns(host.to_ascii_lowercase().into()));
+                text(SanKind::Dns, host, parsed)
+            }
+            GeneralName::URI(uri) => text(SanKind::Uri, uri, uri.parse().ok().map(Self::Uri)),
+            GeneralName::RFC822Name(mail) => {
+                text(SanKind::Email, mail, is_mailbox(mail).then(|| Self::Email((*mail).into())))
+            }
+            GeneralName::IPAddress(bytes) => match ip(bytes) {
+                Some(ip) => Self::Ip(ip),
+                None => Self::Malformed { kind: SanKind::Ip, value: (*bytes).into() },
+            },
+            GeneralName::DirectoryName(name) => Self::DirectoryName(DistinguishedName::from_x509(name)),
+            GeneralName::OtherName(oid, value) => {
+                Self::OtherName { oid: name::dotted(oid).into(), value: (*value).into() }
+            }
+            GeneralName::X400Address(_) => Self::Unsupported { tag: 3 },
+            GeneralName::EDIPartyName(_) => Self::Unsupported { tag: 5 },
+            GeneralName::RegisteredID(_) => Self::Unsupported { tag: 8 },
+            GeneralName::Invalid(tag, value) => {
+                let kind = match tag.0 {
+                    1 => SanKind::Email,
+                    2 => SanKind::Dns,
+                    6 => SanKind::Uri,
+                    7 => SanKind::Ip,
+                    _ => SanKind::Other,
+                };
+                Self::Malformed { kind, value: (*value).into() }
+            }
+        }
+    }
+
+    /// Which kind it is, or says it is.
+    #[must_use]
+    pub fn kind(&self) -> SanKind {
+        match self {
+            Self::Dns(_) => SanKind::Dns,
+            Self::Uri(_) => SanKind::Uri,
+            Self::Email(_) => SanKind::Email,
+            Self::Ip(_) => SanKind::Ip,
+            Self::Malformed { kind, .. } => *kind,
+            Self::DirectoryName(_) | Self::OtherName { .. } | Self::Unsupported { .. } => SanKind::Other,
+        }
+    }
+}
+
+/// RFC 5280 has four bytes or sixteen. `::ffff:10.0.0.1` is another spelling of `10.0.0.1`, as for Skipper.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes)));
+    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes)));
+    v4.or_else(|_| v6()).ok().map(|ip| ip.to_canonical())
+}
+
+/// A local part and a host, of printable ASCII. What is in them is the mail server's business.
+fn is_mailbox(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+        && text.rsplit_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+}
+
+/// Checks a host name, in which the first label may be `*`: RFC 5280's preferred syntax, and `_` as in Go.
+pub(crate) fn check_hostname(text: &str) -> Result<(), HostnameError> {
+    if text.is_empty() {
+        return Err(HostnameError::Empty);
+    }
+    if !text.is_ascii() {
+        return Err(HostnameError::NotAscii);
+    }
+    if text.len() > 253 {
+        return Err(HostnameError::TooLong);
+    }
+    if text.ends_with('.') {
+        return Err(HostnameError::TrailingDot);
+    }
+    // A lone wildcard would name everything.
+    let labels = text.strip_prefix("*.").unwrap_or(text);
+    if labels.split('.').all(is_label) { Ok(()) } else { Err(HostnameError::Label) }
+}
+
+fn is_label(label: &str) -> bool {
+    matches!(label.len(), 1..=63)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Why a text is no host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostnameError {
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It is not ASCII.
+    #[error("not ASCII: write an international name in its xn-- form")]
+    NotAscii,
+    /// It is too long.
+    #[error("more than 253 bytes")]
+    TooLong,
+    /// It ends with a dot.
+    #[error("it ends with a dot, and names in certificates do not")]
+    TrailingDot,
+    /// A label is not what it should be, or a `*` is not alone at the start.
+    #[error("a label that is not 1 to 63 letters, digits, `-` and `_`; `*` may be the whole first label")]
+    Label,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_are_checked_before_they_are_compared() {
+        use HostnameError::{Empty, Label, NotAscii, TooLong, TrailingDot};
+        let long = format!("{}.test", "a.".repeat(130));
+        let label = format!("{}.test", "a".repeat(64));
+        for (text, error) in [
+            ("", Empty),
+            ("bücher.test", NotAscii),
+            (&*long, TooLong),
+            ("a.test.", TrailingDot),
+            (".", TrailingDot),
+            ("a..test", Label),
+            (".a.test", Label),
+            ("a.test\0.evil", Label),
+            ("a b.test", Label),
+            ("-a.test", Label),
+            ("a-.test", Label),
+            ("*", Label),
+            ("a.*.test", Label),
+            ("a*.test", Label),
+            ("*.*.test", Label),
+            (&*label, Label),
+        ] {
+            assert_eq!(check_hostname(text), Err(error), "{text:?}");
+        }
+        for text in ["localhost", "A.Test", "*.test", "xn--bcher-kva.test", "_srv.a-b.test", "10.0.0.1"] {
+            assert_eq!(check_hostname(text), Ok(()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn mailboxes_are_printable() {
+        for text in ["", "a", "@", "a@", "@b", "a\0@b", "a b@c", "ä@b"] {
+            assert!(!is_mailbox(text), "{text:?}");
+        }
+        assert!(is_mailbox("a.b+c@d.test"));
+    }
+}

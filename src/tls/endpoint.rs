@@ -1,0 +1,118 @@
+//! What connections are served with: configurations and the verifiers in them, and which of them by which name.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::UnixTime;
+#[cfg(feature = "reload")]
+use tokio::sync::watch;
+
+#[cfg(feature = "reload")]
+use super::file::FileRead;
+use super::server_cert::ServerCert;
+use super::verifier::ClientVerifier;
+use crate::host::{ChosenPolicy, Host, HostMap, HostPolicies, PolicyId};
+
+/// A rustls configuration, and the verifier in it. The two are never parted.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) verifier: Arc<ClientVerifier>,
+    /// If it was read by us: rustls does not tell what certificate a configuration presents.
+    pub(super) server_cert: Option<ServerCert>,
+}
+
+impl Endpoint {
+    pub(super) fn now(&self) -> Result<UnixTime, rustls::Error> {
+        self.config.time_provider.current_time().ok_or(rustls::Error::FailedToGetCurrentTime)
+    }
+
+    /// All files it was made of.
+    #[cfg(feature = "reload")]
+    pub(super) fn files(&self) -> impl Iterator<Item = &FileRead> {
+        self.server_cert.iter().flat_map(|cert| &cert.files).chain(self.verifier.files())
+    }
+
+    /// What a client certificate is worth here depends on nothing else.
+    fn policy_id(&self) -> PolicyId {
+        *self.verifier.fingerprint()
+    }
+}
+
+/// All that one port serves at a time.
+#[derive(Debug)]
+pub(super) struct Endpoints {
+    by_host: HostMap<Arc<Endpoint>>,
+    policies: Arc<HostPolicies>,
+}
+
+impl Endpoints {
+    pub(super) fn new(by_host: HostMap<Arc<Endpoint>>) -> Self {
+        let policies = Arc::new(HostPolicies::new(by_host.map(|endpoint| endpoint.policy_id())));
+        Self { by_host, policies }
+    }
+
+    /// For the name a client asks for, if it does.
+    pub(super) fn choose(&self, server_name: Option<&str>) -> Option<&Arc<Endpoint>> {
+        let host = match server_name {
+            Some(name) => Host::from_name(name)?,
+            None => Host::Address,
+        };
+        self.by_host.get(&host)
+    }
+
+    pub(super) fn chosen_policy(&self, endpoint: &Endpoint) -> ChosenPolicy {
+        ChosenPolicy { all: Arc::clone(&self.policies), chosen: endpoint.policy_id() }
+    }
+
+    /// The one endpoint that is served whatever the name.
+    pub(super) fn only(&self) -> Option<&Arc<Endpoint>> {
+        self.by_host.fallback.as_ref().filter(|_| self.all().count() == 1)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.by_host.values()
+    }
+}
+
+/// Where an acceptor has its endpoints from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Fixed(Arc<Endpoints>),
+    #[cfg(feature = "reload")]
+    Reloaded(watch::Receiver<Arc<Endpoints>>),
+}
+
+impl Source {
+    /// A connection takes them once, and so never sees a mixture of old and new.
+    pub(super) fn current(&self) -> Arc<Endpoints> {
+        match self {
+            Self::Fixed(endpoints) => Arc::clone(endpoints),
+            #[cfg(feature = "reload")]
+            Self::Reloaded(endpoints) => Arc::clone(&endpoints.borrow()),
+        }
+    }
+
+    /// The latest, of which [`changed`](Self::changed) then waits for the next.
+    pub(super) fn current_and_mark_seen(&mut self) -> Arc<Endpoints> {
+        match self {
+            Self::Fixed(endpoints) => Arc::clone(endpoints),
+            #[cfg(feature = "reload")]
+            Self::Reloaded(endpoints) => Arc::clone(&endpoints.borrow_and_update()),
+        }
+    }
+
+    /// Waits for others than were last seen: for ever, if there can't be any.
+    pub(super) async fn changed(&mut self) {
+        match self {
+            Self::Fixed(_) => {}
+            #[cfg(feature = "reload")]
+            Self::Reloaded(endpoints) => {
+                if endpoints.changed().await.is_ok() {
+                    return;
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use super::acceptor::ClientCertAcceptor;
+use super::endpoint::{Endpoint, Endpoints};
+use crate::host::{HostMap, ServerNameError};
+
+/// Collects acceptors by the name a client asks for. Made by [`ClientCertAcceptor::by_server_name`].
+#[derive(Debug, Default)]
+#[must_use = "nothing happens until `build`"]
+pub struct ServerNames {
+    names: Vec<(String, ClientCertAcceptor)>,
+    fallback: Option<ClientCertAcceptor>,
+}
+
+impl ServerNames {
+    /// Serves clients that ask for this name with the certificate and the policy of `acceptor`: a DNS name, or
+    /// `*.example.com` for every name of exactly one more label. Case and a trailing dot make no difference. A name
+    /// itself goes before a wildcard that covers it, whichever was added first.
+    pub fn name(mut self, name: impl Into<String>, acceptor: ClientCertAcceptor) -> Self {
+        self.names.push((name.into(), acceptor));
+        self
+    }
+
+    /// Serves all other clients: those that ask for another name, and those that ask for none, as clients do that
+    /// connect to an IP address. Without a fallback their handshakes fail, with the alert `unrecognized_name`.
+    pub fn fallback(mut self, acceptor: ClientCertAcceptor) -> Self {
+        self.fallback = Some(acceptor);
+        self
+    }
+
+    /// One acceptor for them all. The handshake timeout of each does not count, only that of the whole.
+    ///
+    /// # Errors
+    ///
+    /// If a name is malformed or given twice, if there is none and no fallback, or if one of the acceptors is not a plain
+    /// one. See [`ServerNameError`].
+    pub fn build(self) -> Result<ClientCertAcceptor, ServerNameError> {
+        if self.names.is_empty() && self.fallback.is_none() {
+            return Err(ServerNameError::Empty);
+        }
+        let fallback = self.fallback.map(|acceptor| plain(&acceptor, "the fallback")).transpose()?;
+        let mut hosts = HostMap::new(fallback);
+        for (name, acceptor) in &self.names {
+            hosts.insert(name, plain(acceptor, name)?)?;
+        }
+        Ok(ClientCertAcceptor::serving(Endpoints::new(hosts)))
+    }
+}
+
+fn plain(acceptor: &ClientCertAcceptor, name: &str) -> Result<Arc<Endpoint>, ServerNameError> {
+    acceptor.plain().ok_or_else(|| ServerNameError::NotPlain { name: name.to_owned() })
+}
