@@ -19,5 +19,7 @@ mod sni;
 mod spoofing;
 #[cfg(feature = "ticket-keys")]
 mod ticket_keys;
+#[cfg(unix)]
+mod trust_lost;
 mod verifier;
 mod warnings;
