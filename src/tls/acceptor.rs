@@ -32,7 +32,7 @@ use crate::policy::ClientAuthPolicy;
 /// way: see [below](#trust-over-time). Where a certificate is asked for there is no 0-RTT, whatever the configuration
 /// says: it can be replayed.
 ///
-/// A clone is two reference counts.
+/// A clone is a reference count.
 ///
 /// ```no_run
 /// use tokio::net::TcpListener;

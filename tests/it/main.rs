@@ -28,6 +28,8 @@ mod serve;
 mod sni;
 mod spoofing;
 mod ticket_keys;
+#[cfg(unix)]
+mod trust_lost;
 mod verifier;
 mod warnings;
 mod xfcc;
