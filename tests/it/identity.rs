@@ -14,7 +14,7 @@ use tower_client_cert::identity::{
 use tower_client_cert::{ClientIdentity, PeerCertificates};
 
 use crate::forge::{
-    ALT_NAMES, BMP, CN, DNS, EMAIL, EXTENDED_KEY_USAGE, Forged, IA5, IP, KEY_USAGE, O, OCTETS, OU, PRINTABLE,
+    ALT_NAMES, BMP, CN, DNS, EMAIL, EXTENDED_KEY_USAGE, Forged, IA5, IP, KEY_USAGE, O, OCTETS, PRINTABLE,
     T61, URI, UTF8,
 };
 use crate::pki::{Authority, der};
