@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::handshake::{self, Observed};
+use super::plaintext;
 use super::verifier::{ChainError, ClientVerifier};
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
@@ -93,14 +94,31 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let handshake = handshake::observe(&self.verifier, acceptor.accept(io));
+        let handshake = handshake::observe(&self.verifier, self.shake_hands(io));
         let (result, observed) = tokio::time::timeout(self.handshake_timeout, handshake)
             .await
             .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?;
-        let stream = result.map_err(AcceptError::Handshake)?;
+        let stream = result?;
         let info = self.connect_info(stream.get_ref().1, observed)?;
         Ok((stream, info))
+    }
+
+    async fn shake_hands<IO>(&self, mut io: IO) -> Result<TlsStream<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let first = plaintext::first_byte(&mut io).await.map_err(AcceptError::Handshake)?;
+        if plaintext::is_http(first) {
+            // The client is refused whether or not it takes the answer.
+            let _ = plaintext::answer(&mut io).await;
+            return Err(AcceptError::PlainHttp);
+        }
+        let replay = |connection: &mut ServerConnection| {
+            // Memory can be read, and one byte fits in.
+            let _ = connection.read_tls(&mut [first].as_slice());
+        };
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        acceptor.accept_with(io, replay).await.map_err(AcceptError::Handshake)
     }
 
     fn connect_info(
@@ -177,6 +195,9 @@ pub enum AcceptError {
     /// [`ChainError`] if the client presented what no policy takes.
     #[error("TLS handshake failed: {0}")]
     Handshake(#[source] io::Error),
+    /// The client speaks plain HTTP, and was told so in plain HTTP, with status 400.
+    #[error("the client speaks plain HTTP on a port for TLS")]
+    PlainHttp,
     /// A resumed session holds a chain that no policy takes.
     #[error(transparent)]
     Chain(#[from] ChainError),

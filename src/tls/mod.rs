@@ -3,6 +3,7 @@
 mod acceptor;
 mod certificate;
 mod handshake;
+mod plaintext;
 mod trust;
 mod verifier;
 

@@ -5,5 +5,9 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod hostile;
+mod plaintext;
 mod policy;
+mod shutdown;
 mod spoofing;
+mod target;
