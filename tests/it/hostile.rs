@@ -218,7 +218,8 @@ async fn i6_garbage_gets_an_alert_at_most() {
     let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
     let mut samples: Vec<Vec<u8>> = [
         &b""[..],
-        b"SSH-2.0-OpenSSH_9.9\r\n"[1..].as_ref(),
+        b"ssh\r\n",
+        b"\r\n\r\n\x00\r\nQUIT\n!",                      // PROXY protocol, version 2
         b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10", // SSLv2
         b"\x16\x03\x01\x00\x00",                         // an empty record
         b"\x16\x03\x01\xff\xff",                         // one too large
@@ -263,15 +264,14 @@ async fn i6_a_chain_is_bounded_before_anything_costly_looks_at_it() {
     let junk = |count| vec![CertificateDer::from(vec![0x30, 0x00]); count];
     let large =
         |bytes| ca.issue("large", |params| params.custom_extensions = vec![unknown_extension(false, bytes)]);
+    let too_large = large(33_000);
+    let bytes = too_large.chain[0].len();
     // Six are too many, whatever they are; nobody reads them to find that out.
     let cases = [
         (ca.client("a").with(junk(5)), Some(ChainError::TooManyCertificates { count: 6, max: 5 })),
         (ca.client("a").with(junk(1_000)), Some(ChainError::TooManyCertificates { count: 1_001, max: 5 })),
         (ca.client("a").with(junk(1)), Some(ChainError::NotACertificate { index: 1 })),
-        (
-            large(33_000),
-            Some(ChainError::TooLarge { index: 0, bytes: large(33_000).chain[0].len(), max: 32_768 }),
-        ),
+        (too_large, Some(ChainError::TooLarge { index: 0, bytes, max: 32 * 1024 })),
         // More than TLS allows for the whole message; rustls does not even keep it.
         (large(40_000).with(large(40_000).chain), None),
     ];
