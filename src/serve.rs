@@ -23,7 +23,7 @@ use tower_service::Service;
 use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
 use crate::tls::ClientCertAcceptor;
 
-/// A [`Listener`] for [`axum::serve`] that speaks TLS.
+/// A [`Listener`] for [`axum::serve()`] that speaks TLS.
 ///
 /// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody. One that fails is
 /// an event at level `debug` (feature `tracing`), and the listener goes on. Dropping the listener, which is what axum
@@ -104,15 +104,17 @@ where
                 }
             }
         });
-        while self.oldest_first.front().is_some_and(AbortHandle::is_finished) {
-            self.oldest_first.pop_front();
-        }
-        if self.oldest_first.len() >= self.max_handshakes {
-            if let Some(oldest) = self.oldest_first.pop_front() {
+        self.oldest_first.push_back(handshake);
+        if self.handshakes.len() > self.max_handshakes {
+            let oldest = self.oldest_first.iter().position(|handshake| !handshake.is_finished());
+            if let Some(oldest) = oldest.and_then(|at| self.oldest_first.drain(..=at).next_back()) {
                 oldest.abort();
             }
         }
-        self.oldest_first.push_back(handshake);
+        // A finished task is freed when its last handle goes. Now and then is often enough, and cheap.
+        if self.oldest_first.len() > 2 * self.handshakes.len() + 64 {
+            self.oldest_first.retain(|handshake| !handshake.is_finished());
+        }
     }
 }
 

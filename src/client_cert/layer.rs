@@ -178,17 +178,19 @@ impl<D: Dialect> Config<D> {
         let chain = chain.get(..self.max_certificates).unwrap_or(chain);
         let Some(leaf) = chain.get(..1) else { return self.write(&[], status) };
 
-        let headers = self.write(chain, status.clone());
-        let Some(size) = self.oversize(&headers) else { return headers };
-        warn_oversize(
-            size,
-            self.max_value_size,
-            "the client's own certificate is forwarded without its chain",
-        );
-        let headers = self.write(leaf, status);
-        let Some(size) = self.oversize(&headers) else { return headers };
-        warn_oversize(size, self.max_value_size, "no certificate is forwarded");
-        self.write(&[], VerifyStatus::Failed("certificate too large to forward".into()))
+        let mut headers = self.write(chain, status.clone());
+        if chain.len() > 1 && self.too_large(&headers) {
+            warn_too_large(
+                self.max_value_size,
+                "the client's own certificate is forwarded without its chain",
+            );
+            headers = self.write(leaf, status);
+        }
+        if self.too_large(&headers) {
+            warn_too_large(self.max_value_size, "it is not forwarded");
+            headers = self.write(&[], VerifyStatus::Failed("certificate too large to forward".into()));
+        }
+        headers
     }
 
     fn write(&self, certificates: &[CertificateDer<'static>], status: VerifyStatus) -> Headers {
@@ -211,9 +213,8 @@ impl<D: Dialect> Config<D> {
             .collect()
     }
 
-    /// The size of the largest value, if it is more than may be.
-    fn oversize(&self, headers: &Headers) -> Option<usize> {
-        headers.iter().map(|(_, value)| value.len()).max().filter(|size| *size > self.max_value_size)
+    fn too_large(&self, headers: &Headers) -> bool {
+        headers.iter().any(|(_, value)| value.len() > self.max_value_size)
     }
 
     fn warn_once_if_nothing_can_arrive(&self, info: Option<&TlsConnectInfo>) {
@@ -244,9 +245,9 @@ fn warn_no_client_cert() {
 }
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn warn_oversize(size: usize, max: usize, consequence: &str) {
+fn warn_too_large(max: usize, consequence: &str) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(size, max, "client certificate header too large: {consequence}");
+    tracing::warn!(max, "the header of a client certificate is too large: {consequence}");
 }
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]

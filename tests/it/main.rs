@@ -5,9 +5,13 @@ mod harness;
 #[allow(dead_code)]
 mod pki;
 
+mod forward;
 mod hostile;
 mod plaintext;
 mod policy;
+mod serve;
 mod shutdown;
 mod spoofing;
 mod target;
+mod verifier;
+mod warnings;

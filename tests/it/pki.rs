@@ -51,20 +51,20 @@ impl Authority {
 
     /// A client certificate with a difference.
     pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        self.issue_for(name, generate(), change)
+        self.issue_for(name, &generate(), change)
     }
 
     /// A client certificate for a key of any kind.
     pub(crate) fn issue_for(
         &self,
         name: &str,
-        key: KeyPair,
+        key: &KeyPair,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Identity {
         let mut params = client_params(name);
         change(&mut params);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: vec![certificate.der().clone()], key: private(&key) }
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
+        Identity { chain: vec![certificate.der().clone()], key: private(key) }
     }
 
     /// A certificate for a server at these names, of which some may be IP addresses.
@@ -78,6 +78,11 @@ impl Authority {
 
     /// An X.509 v1 certificate, which rcgen does not make: no version, no extensions.
     pub(crate) fn issue_v1(&self, name: &str) -> Identity {
+        self.issue_v1_with_serial(name, &[0x01])
+    }
+
+    /// The same, with these bytes for its serial number.
+    pub(crate) fn issue_v1_with_serial(&self, name: &str, serial: &[u8]) -> Identity {
         let key = generate();
         // ecdsa-with-SHA256, with which `generate`'s keys sign
         let algorithm = der(0x30, &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02]);
@@ -87,7 +92,7 @@ impl Authority {
         let tbs = der(
             0x30,
             &[
-                der(0x02, &[0x01]),
+                der(0x02, serial),
                 algorithm.clone(),
                 roots.subjects()[0].as_ref().to_vec(),
                 der(0x30, &[der(0x17, b"240101000000Z"), der(0x17, b"491231235959Z")].concat()),

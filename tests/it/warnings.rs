@@ -1,0 +1,100 @@
+//! Silence was the bug: what a layer says that can never have a certificate to forward.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use http::Request;
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
+use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
+
+use crate::pki::Identity;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged while one layer handles three requests of a connection like that.
+fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..3 {
+                // A service of its own each time, as axum and hyper make them.
+                let mut service = layer.layer(service_fn(|_| async { Ok::<_, Infallible>(()) }));
+                let mut request = Request::new(Body::empty());
+                if let Some(info) = info {
+                    request.extensions_mut().insert(info.clone());
+                }
+                service.ready().await.unwrap().call(request).await.unwrap();
+            }
+        });
+    });
+    let log = log.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
+#[test]
+fn a_layer_without_an_acceptor_warns_once_with_the_line_to_write() {
+    let layer = ClientCertLayer::new();
+    let log = logged(&layer, None);
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(
+        log.contains(
+            "axum::serve(TlsListener::new(listener, acceptor), tower_client_cert::make_service(app))"
+        )
+    );
+    assert_eq!(logged(&layer, None), "", "not again");
+}
+
+#[test]
+fn a_layer_under_a_policy_that_does_not_ask_warns_once_with_the_line_to_write() {
+    let info = TlsConnectInfo::new(None).with_policy(ClientAuthPolicy::NoClientCert);
+    let log = logged(&ClientCertLayer::new(), Some(&info));
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(
+        log.contains("NoClientCert") && log.contains("ClientAuthPolicy::RequestClientCert.verifier()"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_layer_that_works_is_silent() {
+    let peer = PeerCertificates::unverified(Identity::self_signed("alice").chain);
+    for peer in [None, peer] {
+        let info = TlsConnectInfo::new(peer).with_policy(ClientAuthPolicy::RequestClientCert);
+        assert_eq!(logged(&ClientCertLayer::new(), Some(&info)), "");
+    }
+}
+
+#[test]
+fn dropping_a_chain_and_then_the_certificate_is_a_warning_each() {
+    let Identity { chain, .. } = Identity::self_signed("alice");
+    let pair = [chain.clone(), chain.clone()].concat();
+    for (chain, max, without_chain, not_at_all) in [
+        (&pair, 10, true, true),
+        (&pair, 700, true, false),
+        (&chain, 10, false, true),
+        (&chain, 700, false, false),
+    ] {
+        let peer = PeerCertificates::unverified(chain.clone());
+        let info = TlsConnectInfo::new(peer).with_policy(ClientAuthPolicy::RequestClientCert);
+        let log = logged(&ClientCertLayer::new().max_value_size(max), Some(&info));
+        assert_eq!(log.contains("forwarded without its chain"), without_chain, "{log}");
+        assert_eq!(log.contains("it is not forwarded"), not_at_all, "{log}");
+        assert_eq!(log.lines().count(), usize::from(without_chain) + usize::from(not_at_all), "{log}");
+    }
+}
