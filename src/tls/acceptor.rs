@@ -107,11 +107,9 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let first = plaintext::first_byte(&mut io).await.map_err(AcceptError::Handshake)?;
-        if plaintext::is_http(first) {
-            // The client is refused whether or not it takes the answer.
-            let _ = plaintext::answer(&mut io).await;
-            return Err(AcceptError::PlainHttp);
+        let first = plaintext::first_byte(&mut io).await?;
+        if plaintext::may_be_http(first) {
+            return Err(plaintext::refuse(io).await);
         }
         let replay = |connection: &mut ServerConnection| {
             // Memory can be read, and one byte fits in.

@@ -94,7 +94,7 @@ fn as_many_clients_as_may_be(wanted: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_thousands_of_mute_connections_are_in_nobodys_way() {
-    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     let clients = as_many_clients_as_may_be(5_000);
     let mut mute = Vec::new();
     for at in 0..clients {
@@ -111,28 +111,9 @@ async fn i6_thousands_of_mute_connections_are_in_nobodys_way() {
     target.has_open(0).await;
 }
 
-#[tokio::test]
-async fn i6_beyond_the_bound_the_oldest_handshake_gives_way_to_the_newest() {
-    let mut target =
-        Target::start(ClientAuthPolicy::RequestClientCert, |listener| listener.max_handshakes(2)).await;
-    let mut mute = Vec::new();
-    for open in 1..=2 {
-        mute.push(TcpStream::connect(target.address()).await.unwrap());
-        target.has_open(open).await;
-    }
-    let mut third = TcpStream::connect(target.address()).await.unwrap();
-    // The first is closed, and the two others are not.
-    assert_eq!(mute[0].read(&mut [0]).await.unwrap(), 0);
-    target.has_open(2).await;
-    third.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    third.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_a_reset_at_any_byte_of_the_handshake_leaves_nothing_behind() {
-    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     for version in [&TLS12, &TLS13] {
         let connector = connector(&target, version);
         let mut bytes = 0;
@@ -158,7 +139,7 @@ async fn i6_a_reset_at_any_byte_of_the_handshake_leaves_nothing_behind() {
 /// In memory, and on a clock that moves on as soon as everybody waits for it.
 #[tokio::test(start_paused = true)]
 async fn i6_a_client_that_stops_or_leaves_at_any_byte_of_the_handshake_is_dropped() {
-    let target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     for version in [&TLS12, &TLS13] {
         let connector = connector(&target, version);
         let mut complete = false;
@@ -185,7 +166,7 @@ async fn i6_a_client_that_stops_or_leaves_at_any_byte_of_the_handshake_is_droppe
 
 #[tokio::test(start_paused = true)]
 async fn i6_a_byte_a_second_does_not_put_off_the_deadline() {
-    let target = Target::start(ClientAuthPolicy::RequestClientCert, |listener| listener).await;
+    let target = Target::start(ClientAuthPolicy::RequestClientCert).await;
     let acceptor = target.acceptor.clone().handshake_timeout(Duration::from_secs(30));
     let config = Arc::new(target.pki.client(None, &[&TLS13]));
     let mut hello = Vec::new();
@@ -215,7 +196,7 @@ async fn i6_a_byte_a_second_does_not_put_off_the_deadline() {
 
 #[tokio::test]
 async fn i6_garbage_gets_an_alert_at_most() {
-    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     let mut samples: Vec<Vec<u8>> = [
         &b""[..],
         b"ssh\r\n",
@@ -276,7 +257,7 @@ async fn i6_a_chain_is_bounded_before_anything_costly_looks_at_it() {
         (large(40_000).with(large(40_000).chain), None),
     ];
     for policy in ClientAuthPolicy::ALL.into_iter().filter(|policy| policy.requests()) {
-        let mut target = Target::start(policy, |listener| listener).await;
+        let mut target = Target::start(policy).await;
         for (identity, expected) in &cases {
             for version in [&TLS12, &TLS13] {
                 let connector = TlsConnector::from(Arc::new(target.pki.client(Some(identity), &[version])));
@@ -322,7 +303,7 @@ fn i6_running_out_of_descriptors_is_survived() {
 }
 
 async fn run_out() {
-    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     let client = TcpSocket::new_v4().unwrap();
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum }).unwrap();

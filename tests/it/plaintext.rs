@@ -14,7 +14,7 @@ use crate::target::Target;
 
 #[tokio::test]
 async fn i6_plain_http_on_the_tls_port_is_told_so_in_plain_http() {
-    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert, |listener| listener).await;
+    let mut target = Target::start(ClientAuthPolicy::RequireAndVerifyClientCert).await;
     for body in [0, 10, 100_000] {
         let tcp = TcpStream::connect(target.address()).await.unwrap();
         let (mut sender, connection) =
@@ -38,8 +38,8 @@ async fn i6_plain_http_on_the_tls_port_is_told_so_in_plain_http() {
 
 #[tokio::test]
 async fn the_acceptor_says_what_was_wrong() {
-    let target = Target::start(ClientAuthPolicy::RequestClientCert, |listener| listener).await;
-    for request in ["GET / HTTP/1.0\r\n\r\n", "GET /\n\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPT"] {
+    let target = Target::start(ClientAuthPolicy::RequestClientCert).await;
+    for request in ["GET / HTTP/1.0\r\n\r\n", "OPTIONS * HTTP/1.1\n\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let (server, mut client) = tokio::io::duplex(4_096);
         let client = async {
             client.write_all(request.as_bytes()).await?;

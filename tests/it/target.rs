@@ -28,16 +28,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) async fn start(policy: ClientAuthPolicy, change: impl FnOnce(Tls) -> Tls) -> Self {
+    pub(crate) async fn start(policy: ClientAuthPolicy) -> Self {
         let ca = Authority::root("client CA");
         let pki = ServerPki::new();
         // The signatures of Ed25519 are all of one size, and so are its handshakes.
         let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-        let alice = ca.issue_for("alice", key, |_| {});
+        let alice = ca.issue_for("alice", &key, |_| {});
         let acceptor = pki.acceptor(verifier(policy).roots([ca.der()]).build().unwrap());
         let (count, open) = watch::channel(0);
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listener = change(TlsListener::new(Counting { tcp, count }, acceptor.clone()));
+        let listener = TlsListener::new(Counting { tcp, count }, acceptor.clone());
         let app = Router::new().route("/", get(|peer: PeerCertificates| async move { format!("{peer:?}") }));
         let server = Server::on(listener, app);
         Self { pki, alice, acceptor, open, server }
@@ -62,9 +62,7 @@ impl Target {
     }
 }
 
-pub(crate) type Tls = TlsListener<Counting>;
-
-pub(crate) struct Counting {
+struct Counting {
     tcp: TcpListener,
     count: watch::Sender<usize>,
 }
@@ -85,7 +83,7 @@ impl Listener for Counting {
 }
 
 /// A socket that is missed when it is gone.
-pub(crate) struct Counted {
+struct Counted {
     tcp: TcpStream,
     count: watch::Sender<usize>,
 }
