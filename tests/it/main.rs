@@ -1,5 +1,7 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
+#[cfg(unix)]
+mod edge_proxy;
 #[allow(dead_code)]
 mod harness;
 #[allow(dead_code)]

@@ -1,0 +1,166 @@
+//! The command line.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use http::uri::Authority;
+use tower_client_cert::ClientAuthPolicy;
+use tower_client_cert::dialect::{Dialect, Skipper};
+
+/// A TLS-terminating reverse proxy that tells its backend which client certificate stood behind a request.
+///
+/// Without --cert and --key it makes a throw-away PKI. Without --backend, or with --demo-once, it starts an echo
+/// backend inside itself and shows what that receives from three kinds of clients.
+#[derive(Debug, Parser)]
+#[command(name = "edge_proxy", version)]
+pub(crate) struct Args {
+    /// Where to listen; port 0 takes a free one. Without it 127.0.0.1:8443, and if that is taken, a free port for a
+    /// demonstration and an error otherwise
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Where requests go, over HTTP/1.1 without TLS
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) backend: Option<BackendAddress>,
+
+    /// The server's certificate and its issuers, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Its private key, PEM, not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Whether clients are asked for a certificate, and what is done with it: NoClientCert, RequestClientCert,
+    /// RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub(crate) client_auth: ClientAuthPolicy,
+
+    /// CAs of the clients, PEM, any number in a file; may be repeated. Under the policies that do not verify, the
+    /// backend is still told whether a certificate would have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_ca: Vec<PathBuf>,
+
+    /// Revocation lists of these CAs, PEM; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_crl: Vec<PathBuf>,
+
+    /// How the certificate is spelt in headers; repeat it for several spellings at once
+    #[arg(long, value_name = "NAME", default_value = "skipper")]
+    pub(crate) dialect: Vec<DialectName>,
+
+    /// Show what the echo backend receives, and end: with status 0 only if that was right for each client
+    #[arg(long)]
+    pub(crate) demo_once: bool,
+
+    /// How long the backend may neither take a piece of a request nor begin its answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) backend_timeout: Duration,
+
+    /// How long a client may take to send the head of a request, or leave a connection idle, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) header_timeout: Duration,
+
+    /// How long requests under way may go on after SIGTERM or Ctrl-C, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) drain_timeout: Duration,
+}
+
+impl Args {
+    /// What no single argument can tell: whether they make sense together.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match (&self.cert, &self.key) {
+            (Some(_), None) => Err("--cert also needs --key, the file with the certificate's private key"),
+            (None, Some(_)) => Err("--key also needs --cert, the file with the certificate of that key"),
+            (Some(_), Some(_)) if self.backend.is_none() && !self.demo_once => {
+                Err("--cert and --key also need --backend HOST:PORT, or --demo-once to try them out")
+            }
+            // With a throw-away PKI there is always a client CA.
+            (Some(_), _) if self.client_auth.verifies() && self.client_ca.is_empty() && !self.demo_once => {
+                Err("this --client-auth verifies certificates, so it also needs --client-ca, \
+                     the file with the CAs to verify them with")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether to show what the echo backend receives: another one can't tell us.
+    pub(crate) fn demonstrates(&self) -> bool {
+        self.demo_once || self.backend.is_none()
+    }
+
+    /// The dialects, each once.
+    pub(crate) fn dialects(&self) -> Vec<AnyDialect> {
+        let mut names: Vec<DialectName> = Vec::new();
+        for name in &self.dialect {
+            if !names.contains(name) {
+                names.push(*name);
+            }
+        }
+        names.into_iter().map(DialectName::dialect).collect()
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 => {
+            Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+        }
+        _ => Err("expected a number of seconds greater than 0".to_owned()),
+    }
+}
+
+/// A dialect chosen at run time.
+pub(crate) type AnyDialect = Arc<dyn Dialect + Send + Sync>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectName {
+    /// X-Forwarded-Tls-Client-Cert, and -Verify beside it
+    Skipper,
+}
+
+impl DialectName {
+    fn dialect(self) -> AnyDialect {
+        match self {
+            Self::Skipper => Arc::new(Skipper::new()),
+        }
+    }
+}
+
+/// `host:port`, also written `http://host:port`.
+#[derive(Clone, Debug)]
+pub(crate) struct BackendAddress(pub(crate) Authority);
+
+impl From<SocketAddr> for BackendAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self(address.to_string().parse().expect("every socket address is an authority"))
+    }
+}
+
+impl fmt::Display for BackendAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for BackendAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("https://") {
+            return Err("backends are reached without TLS; expected HOST:PORT".to_owned());
+        }
+        let address = text.strip_prefix("http://").unwrap_or(text);
+        match address.trim_end_matches('/').parse::<Authority>() {
+            Ok(authority) if authority.port_u16().is_some() && !authority.as_str().contains('@') => {
+                Ok(Self(authority))
+            }
+            _ => Err("expected HOST:PORT, such as 127.0.0.1:8080".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The demonstration: three kinds of clients, and what the backend receives of each.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::StatusCode;
+use rustls::AlertDescription;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use tower_client_cert::dialect::{Dialect as _, ForwardedCert, VerifyStatus};
+use tower_client_cert::{ClientAuthPolicy, UnverifiedReason};
+
+use crate::args::AnyDialect;
+use crate::client::{self, Client};
+use crate::echo;
+use crate::pki::{Identity, Pki};
+
+/// What every client claims, under the names that only the proxy may use.
+const FORGED: &str = "forged";
+
+/// A proxy in front of an echo backend.
+pub(crate) struct Demonstration<'a> {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) address: SocketAddr,
+    pub(crate) server: CertificateDer<'static>,
+    pub(crate) policy: ClientAuthPolicy,
+    pub(crate) dialects: &'a [AnyDialect],
+    pub(crate) pki: &'a Pki,
+}
+
+/// A client of the demonstration.
+#[derive(Clone, Copy)]
+struct Visitor<'a> {
+    name: &'static str,
+    identity: Option<&'a Identity>,
+    trusted: bool,
+}
+
+/// What became of a request.
+enum Outcome {
+    /// The backend answered, and told its headers.
+    Answered(StatusCode, http::HeaderMap),
+    /// The proxy ended the handshake.
+    Refused(AlertDescription),
+    Failed(String),
+}
+
+/// What the policy and the dialect promise.
+enum Promise<'a> {
+    Received { certificate: Option<&'a CertificateDer<'static>>, status: VerifyStatus },
+    Refused(AlertDescription),
+}
+
+impl Demonstration<'_> {
+    /// Sends a request as each kind of client.
+    pub(crate) async fn run(&self) -> Result<Table, rustls::Error> {
+        let visitors = [
+            Visitor { name: "none", identity: None, trusted: false },
+            Visitor { name: "trusted", identity: Some(&self.pki.trusted), trusted: true },
+            Visitor { name: "untrusted", identity: Some(&self.pki.untrusted), trusted: false },
+        ];
+        let mut table = Table { rows: Vec::new() };
+        for visitor in visitors {
+            let outcome = self.visit(visitor).await?;
+            for dialect in self.dialects {
+                table.rows.push(self.row(visitor, &outcome, dialect));
+            }
+        }
+        Ok(table)
+    }
+
+    async fn visit(&self, visitor: Visitor<'_>) -> Result<Outcome, rustls::Error> {
+        let names = self.dialects.iter().flat_map(|dialect| dialect.header_names());
+        let forged: Vec<String> = names
+            .flat_map(|name| [name.to_string(), name.as_str().replace('-', "_")])
+            .map(|name| format!("{name}: {FORGED}"))
+            .collect();
+        let client = Client::new(Arc::clone(&self.provider), &self.server, visitor.identity)?;
+        Ok(match client.get(self.address, "/demonstration", &forged).await {
+            Ok(reply) => Outcome::Answered(reply.status, echo::headers(&reply.body)),
+            Err(error) => match client::alert(&error) {
+                Some(alert) => Outcome::Refused(alert),
+                None => Outcome::Failed(error.to_string()),
+            },
+        })
+    }
+
+    fn row(&self, visitor: Visitor<'_>, outcome: &Outcome, dialect: &AnyDialect) -> Row {
+        let promise = self.promise(visitor, dialect);
+        let mut row = Row {
+            policy: self.policy,
+            client: visitor.name,
+            http: "-".to_owned(),
+            header: "-".to_owned(),
+            certificate: "-".to_owned(),
+            verify: "-".to_owned(),
+            right: false,
+        };
+        match outcome {
+            Outcome::Failed(error) => row.verify.clone_from(error),
+            Outcome::Refused(alert) => {
+                row.http = "refused".to_owned();
+                row.verify = format!("TLS alert {alert:?}");
+                row.right = matches!(promise, Promise::Refused(promised) if promised == *alert);
+            }
+            Outcome::Answered(status, headers) => {
+                row.http = status.as_str().to_owned();
+                if let Some(value) = dialect.header_names().first().and_then(|name| headers.get(name)) {
+                    row.header = shortened(&String::from_utf8_lossy(value.as_bytes()));
+                }
+                match dialect.decode(headers) {
+                    Err(error) => row.verify = error.to_string(),
+                    Ok(received) => {
+                        let ForwardedCert { certificates, status: verify, .. } =
+                            received.unwrap_or_else(|| ForwardedCert::new(Vec::new()));
+                        if let Some(certificate) = certificates.first() {
+                            row.certificate = self.file_of(certificate);
+                        }
+                        if let Some(verify) = &verify {
+                            row.verify = verify.to_string();
+                        }
+                        row.right = *status == StatusCode::OK
+                            && headers.values().all(|value| value != FORGED)
+                            && promise.is_kept(certificates.first(), verify.as_ref());
+                    }
+                }
+            }
+        }
+        row
+    }
+
+    fn promise<'a>(&self, visitor: Visitor<'a>, dialect: &AnyDialect) -> Promise<'a> {
+        let policy = self.policy;
+        match visitor.identity.filter(|_| policy.requests()) {
+            None if policy.requires() => Promise::Refused(AlertDescription::CertificateRequired),
+            None => Promise::Received { certificate: None, status: VerifyStatus::None },
+            Some(Identity { certificate, .. }) if visitor.trusted => {
+                Promise::Received { certificate: Some(certificate), status: VerifyStatus::Success }
+            }
+            Some(_) if policy.verifies() => Promise::Refused(AlertDescription::UnknownCA),
+            Some(Identity { certificate, .. }) => Promise::Received {
+                certificate: dialect.forwards_unverified().then_some(certificate),
+                status: VerifyStatus::Failed(UnverifiedReason::UnknownIssuer.as_str().into()),
+            },
+        }
+    }
+
+    /// Whose certificate the backend received, by the name of its file.
+    fn file_of(&self, certificate: &CertificateDer<'_>) -> String {
+        let identities = [&self.pki.trusted, &self.pki.untrusted];
+        let identity = identities.into_iter().find(|identity| identity.certificate == *certificate);
+        let name = identity.and_then(|identity| identity.cert_file.file_name());
+        name.map_or_else(|| "another".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+}
+
+impl Promise<'_> {
+    /// Not all dialects have a word for the status.
+    fn is_kept(&self, received: Option<&CertificateDer<'_>>, verify: Option<&VerifyStatus>) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Received { certificate, status } => {
+                received == *certificate && verify.is_none_or(|verify| verify == status)
+            }
+        }
+    }
+}
+
+/// Both ends of a long value.
+fn shortened(value: &str) -> String {
+    match (value.get(..12), value.get(value.len().saturating_sub(6)..)) {
+        (Some(start), Some(end)) if value.len() > 32 => format!("{start}…{end} ({} bytes)", value.len()),
+        _ => value.to_owned(),
+    }
+}
+
+/// What the backend received, client by client.
+pub(crate) struct Table {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    policy: ClientAuthPolicy,
+    client: &'static str,
+    http: String,
+    header: String,
+    certificate: String,
+    verify: String,
+    right: bool,
+}
+
+impl Table {
+    /// Whether every request showed what the policy and the dialect promise.
+    pub(crate) fn is_right(&self) -> bool {
+        self.rows.iter().all(|row| row.right)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |f: &mut fmt::Formatter<'_>, cells: [&str; 6], end: &str| {
+            let [policy, client, http, header, certificate, verify] = cells;
+            writeln!(
+                f,
+                "{policy:<26}  {client:<9}  {http:<7}  {header:<31}  {certificate:<13}  {verify}{end}"
+            )
+        };
+        let titles = ["policy", "client", "HTTP", "certificate header", "which is", "verify header"];
+        line(f, titles, "")?;
+        line(f, titles.map(|title| &"------------------"[..title.len()]), "")?;
+        for row in &self.rows {
+            let cells =
+                [row.policy.as_str(), row.client, &row.http, &row.header, &row.certificate, &row.verify];
+            line(f, cells, if row.right { "" } else { "  <- WRONG" })?;
+        }
+        Ok(())
+    }
+}
+
+/// Commands that show the same again, to paste into a shell.
+pub(crate) fn curl_lines(pki: &Pki, address: SocketAddr) -> String {
+    let curl = format!("curl --cacert {}", quoted(&pki.ca_file));
+    let identity = |identity: &Identity| {
+        format!("--cert {} --key {}", quoted(&identity.cert_file), quoted(&identity.key_file))
+    };
+    let url = format!("https://{address}/");
+    format!(
+        "  {curl} {trusted} {url}\n  {curl} {untrusted} {url}\n  {curl} {url}\n  {curl} {forged} {url}\n",
+        trusted = identity(&pki.trusted),
+        untrusted = identity(&pki.untrusted),
+        forged = "-H 'X-Forwarded-Tls-Client-Cert: forged'",
+    )
+}
+
+/// As a POSIX shell reads it.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        path.into_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,228 @@
+//! A TLS-terminating reverse proxy that tells its backend which client certificate stood behind each request.
+//!
+//! ```text
+//! cargo run --release --example edge_proxy
+//! ```
+//!
+//! makes a throw-away PKI, shows what a backend receives from three kinds of clients, prints `curl` lines to try, and
+//! serves until Ctrl-C. In front of a service:
+//!
+//! ```text
+//! edge_proxy --listen 0.0.0.0:443 --backend 127.0.0.1:8080 --cert server.pem --key server.key \
+//!            --client-auth VerifyClientCertIfGiven --client-ca ca.pem
+//! ```
+//!
+//! A file for each step: `args`, `tls` (files to acceptor), `server` (connections), `headers` and `proxy` (requests),
+//! `upgrade` (WebSockets); and for the demonstration `pki`, `echo`, `client` and `demo`.
+
+mod args;
+mod client;
+mod demo;
+mod echo;
+mod headers;
+mod pki;
+mod proxy;
+mod server;
+mod tls;
+mod upgrade;
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory as _, Parser as _};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, BackendAddress};
+use crate::demo::Demonstration;
+use crate::pki::{Pki, PkiError};
+use crate::proxy::{Backend, proxy};
+use crate::server::Server;
+use crate::tls::{ServerIdentity, TlsError};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
+
+/// Why the proxy does not run.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("cannot listen on {address}: {source}; --listen IP:PORT takes another address")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot start the echo backend: {0}")]
+    Echo(#[source] io::Error),
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[source] io::Error),
+    #[error("cannot run the demonstration: {0}")]
+    Demonstration(#[source] rustls::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(problem) = args.check() {
+        Args::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
+    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    match run(args).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("edge_proxy: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<ExitCode, StartError> {
+    // From here on a signal drains, however early it comes.
+    let mut signals = Signals::new().map_err(StartError::Signals)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server_ip = args.listen.unwrap_or(DEFAULT_LISTEN).ip();
+
+    let mut pki = None;
+    let identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => ServerIdentity::from_files(&provider, cert, key)?,
+        _ => ServerIdentity::of(pki.insert(Pki::create(server_ip)?)),
+    };
+    if args.demonstrates() && pki.is_none() {
+        pki = Some(Pki::create(server_ip)?);
+    }
+    let server_certificate = identity.certificate().clone();
+    let acceptor = tls::acceptor(Arc::clone(&provider), &args, pki.as_ref(), identity)?;
+    if !args.client_auth.requests() {
+        tracing::warn!(
+            "--client-auth {} never asks for a certificate, so there is none to tell the backend of",
+            args.client_auth
+        );
+    }
+
+    let backend = match &args.backend {
+        Some(backend) if !args.demonstrates() => backend.clone(),
+        _ => BackendAddress::from(echo::start().await.map_err(StartError::Echo)?),
+    };
+    let (tcp, address) = listen(&args).await?;
+    if let Some(pki) = &pki {
+        say(format_args!("throw-away PKI in {}, removed at the end", pki.folder().display()));
+    }
+    if args.demonstrates() {
+        say(format_args!("echo backend on http://{backend}"));
+    }
+    say(format_args!("listening on https://{address}"));
+
+    let dialects = args.dialects();
+    let proxy = proxy(Backend::new(backend, args.backend_timeout), &dialects);
+    let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
+
+    if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
+        let demonstration = Demonstration {
+            provider,
+            address: reachable(address),
+            server: server_certificate,
+            policy: args.client_auth,
+            dialects: &dialects,
+            pki,
+        };
+        let table = demonstration.run().await.map_err(StartError::Demonstration)?;
+        say(format_args!(
+            "\nWhat the backend received, although each client forged these headers too:\n\n{table}"
+        ));
+        if args.demo_once {
+            return Ok(if table.is_right() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+    }
+    if let Some(pki) = &pki {
+        say(format_args!("Try it:\n\n{}", demo::curl_lines(pki, reachable(address))));
+    }
+    signals.next().await;
+    drain(server, &args, &mut signals).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets requests under way go on for a while; until a second signal at most.
+async fn drain(server: Server, args: &Args, signals: &mut Signals) {
+    tracing::info!(timeout = ?args.drain_timeout, "draining");
+    tokio::select! {
+        () = server.drain() => tracing::info!("every request has ended"),
+        () = tokio::time::sleep(args.drain_timeout) => tracing::warn!("cut the requests that had not ended in time"),
+        () = signals.next() => tracing::warn!("cut the requests that had not ended yet"),
+    }
+}
+
+async fn listen(args: &Args) -> Result<(TcpListener, SocketAddr), StartError> {
+    let address = args.listen.unwrap_or(DEFAULT_LISTEN);
+    let mut result = TcpListener::bind(address).await;
+    let taken = matches!(&result, Err(error) if error.kind() == io::ErrorKind::AddrInUse);
+    if taken && args.listen.is_none() && args.demonstrates() {
+        say(format_args!(
+            "port {} is taken, so here is another; --listen IP:PORT chooses one",
+            address.port()
+        ));
+        result = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await;
+    }
+    result
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+/// An address that a client on this machine can connect to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Prints a line at once. If nobody reads it, the proxy still serves.
+fn say(line: fmt::Arguments<'_>) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// What asks the proxy to end: Ctrl-C, and SIGTERM where there is one.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        // An error means that there are no signals here.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
