@@ -107,7 +107,11 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+#[cfg(feature = "axum-server")]
+mod accept;
 mod client_cert;
+#[cfg(feature = "tonic")]
+mod connected;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;

@@ -3,6 +3,7 @@
 mod layer;
 mod owned;
 mod service;
+mod source;
 
 pub use layer::ClientCertLayer;
 pub use service::{ClientCert, StripTrailers};

@@ -10,8 +10,8 @@ use tower_service::Service;
 
 use super::layer::Config;
 use super::owned::OwnedHeaders;
+use super::source::connect_info;
 use crate::dialect::{Dialect, Skipper};
-use crate::peer::TlsConnectInfo;
 
 /// The service of [`ClientCertLayer`](super::ClientCertLayer).
 ///
@@ -65,7 +65,7 @@ where
             #[cfg(feature = "tracing")]
             tracing::debug!(stripped, "removed headers from a request that only this layer may write");
         }
-        let headers = self.config.headers_for(request.extensions().get::<TlsConnectInfo>());
+        let headers = self.config.headers_for(connect_info(request.extensions()).as_deref());
         for (name, value) in headers.iter() {
             request.headers_mut().append(name, value.clone());
         }
