@@ -12,6 +12,7 @@ mod hostile;
 mod plaintext;
 mod policy;
 mod serve;
+mod servers;
 mod shutdown;
 mod spoofing;
 mod target;
