@@ -115,14 +115,18 @@ mod connected;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
+pub mod forwarded;
+#[cfg(feature = "x509")]
+mod name;
 mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod strip;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use client_cert::{ClientCert, ClientCertLayer, StripTrailers};
+pub use client_cert::{ClientCert, ClientCertLayer};
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 pub use peer::{
@@ -131,6 +135,7 @@ pub use peer::{
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
     AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, VerifierError,

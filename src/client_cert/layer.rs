@@ -3,15 +3,15 @@ use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use tower_layer::Layer;
 
-use super::owned::OwnedHeaders;
 use super::service::ClientCert;
 use crate::dialect::{Dialect, Outgoing, Skipper, VerifyStatus};
 use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
+use crate::strip::OwnedHeaders;
 
 /// Writes the client's certificate into headers for the service behind, and makes sure that nobody else does.
 ///
@@ -19,7 +19,7 @@ use crate::policy::ClientAuthPolicy;
 ///
 /// 1. Every header the dialect owns is removed, in any spelling a backend might read as the same name (any case, and
 ///    any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop it.
-///    Request trailers of those names are removed from the body ([`StripTrailers`](super::StripTrailers)).
+///    Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
 /// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
 ///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
 ///
@@ -162,6 +162,43 @@ impl<D: Dialect> Config<D> {
             Some(info) => info.headers_once(self.id, || self.encode(info.peer_certificates())),
             None => self.encode(None),
         }
+    }
+
+    /// What the dialect keeps of the headers that a request came with: owned names only, once each.
+    pub(super) fn keep(&self, received: &HeaderMap, info: Option<&TlsConnectInfo>) -> HeaderMap {
+        let forwarding = info
+            .and_then(TlsConnectInfo::peer_certificates)
+            .is_some_and(|peer| self.forward_unverified || peer.is_verified());
+        let mut kept = self.dialect.keep(received, forwarding);
+        self.owned.retain(&mut kept);
+        kept
+    }
+
+    /// Puts what was kept in front of what this hop wrote.
+    pub(super) fn insert(&self, mut kept: HeaderMap, written: &Headers, headers: &mut HeaderMap) {
+        for (name, value) in written.iter() {
+            let value = match kept.remove(name) {
+                Some(before) => self.join(&before, value),
+                None => value.clone(),
+            };
+            headers.append(name, value);
+        }
+        for (name, mut value) in kept.into_iter().filter_map(|(name, value)| name.zip(Some(value))) {
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+    }
+
+    /// `before,own`; what is too large for both is this hop's own.
+    fn join(&self, before: &HeaderValue, own: &HeaderValue) -> HeaderValue {
+        let joined = [before.as_bytes(), b",", own.as_bytes()].concat();
+        if joined.len() > self.max_value_size {
+            warn_too_large(self.max_value_size, "what earlier proxies wrote is not forwarded");
+            return own.clone();
+        }
+        let Ok(mut joined) = HeaderValue::try_from(joined) else { return own.clone() };
+        joined.set_sensitive(true);
+        joined
     }
 
     fn encode(&self, peer: Option<&PeerCertificates>) -> Headers {

@@ -1,9 +1,8 @@
 //! The layer that passes the client's certificate on in headers: strip, then write.
 
 mod layer;
-mod owned;
 mod service;
 mod source;
 
 pub use layer::ClientCertLayer;
-pub use service::{ClientCert, StripTrailers};
+pub use service::ClientCert;

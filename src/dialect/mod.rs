@@ -41,7 +41,23 @@
 //! let layer = ClientCertLayer::with_dialect(Ours);
 //! ```
 
+mod any;
+mod apache;
+mod aws_alb;
+mod base64_der;
+#[cfg(feature = "x509")]
+mod certificate;
+mod decode;
+mod encoding;
+mod envoy;
+mod haproxy;
+mod nginx;
+mod rfc9440;
 mod skipper;
+mod structured;
+#[cfg(feature = "x509")]
+mod traefik_info;
+mod xfcc;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -50,7 +66,18 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use rustls_pki_types::CertificateDer;
 
+pub use any::{AnyDialect, ParseDialectError};
+pub use apache::Apache;
+pub use aws_alb::AwsAlb;
+pub use base64_der::Base64Der;
+pub use decode::{DecodeError, DecodeErrorKind, Limits};
+pub use envoy::{Envoy, XfccMode};
+pub use haproxy::HaProxy;
+pub use nginx::Nginx;
+pub use rfc9440::Rfc9440;
 pub use skipper::Skipper;
+#[cfg(feature = "x509")]
+pub use traefik_info::TraefikInfo;
 
 /// One way to spell a client certificate in headers.
 ///
@@ -74,6 +101,17 @@ pub trait Dialect {
     /// dialects then write nothing, or a status that says so.
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap);
 
+    /// What to keep of the headers a request came with. Nothing, unless said otherwise: they are stripped.
+    ///
+    /// For dialects that grow hop by hop, as Envoy's `APPEND_FORWARD` does. It is called for every request, before
+    /// stripping; `forwarding` tells whether the connection has a certificate that the layer passes on. What it
+    /// returns goes in front of what [`encode`](Self::encode) wrote under the same name, with a `,` between; what it
+    /// returns under a name that is not among [`header_names`](Self::header_names) is dropped.
+    fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
+        let _ = (received, forwarding);
+        HeaderMap::new()
+    }
+
     /// Reads the headers of one request. `None` if it carries none of this dialect's.
     ///
     /// It tells what the headers say, not whether to believe them: anybody can write a header. Use it on requests
@@ -96,6 +134,10 @@ impl<D: Dialect + ?Sized> Dialect for Arc<D> {
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
         (**self).encode(client, headers);
+    }
+
+    fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
+        (**self).keep(received, forwarding)
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
@@ -154,13 +196,20 @@ pub struct ForwardedCert {
     pub certificates: Vec<CertificateDer<'static>>,
     /// What the proxy says of the certificate. `None` if its dialect does not say.
     pub status: Option<VerifyStatus>,
+    /// What the proxy says of the certificate besides.
+    pub details: CertDetails,
 }
 
 impl ForwardedCert {
     /// These certificates, end entity first, of which the proxy says nothing further.
     #[must_use]
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
-        Self { certificates, status: None }
+        Self { certificates, status: None, details: CertDetails::default() }
+    }
+
+    /// Certificates with a verdict.
+    pub(crate) fn judged(certificates: Vec<CertificateDer<'static>>, status: Option<VerifyStatus>) -> Self {
+        Self { status, ..Self::new(certificates) }
     }
 
     /// The client's own certificate.
@@ -170,86 +219,27 @@ impl ForwardedCert {
     }
 }
 
-/// A header that is there and is not what its dialect would have written: which, where and why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("header `{header}`, byte {offset}: {kind}")]
-pub struct DecodeError {
-    header: HeaderName,
-    offset: usize,
-    kind: DecodeErrorKind,
-}
-
-/// What is wrong with a header's value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// What some dialects say of the client's certificate in words, beside it or instead of it.
+///
+/// Text as the proxy wrote it. To let somebody in, compare certificates or [`hash`](Self::hash)es rather than these:
+/// names have many spellings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum DecodeErrorKind {
-    /// The header occurs more than once, so two parties wrote it.
-    #[error("the header occurs more than once")]
-    Duplicated,
-    /// The value, or an item of its list, is empty.
-    #[error("empty where a certificate is expected")]
-    Empty,
-    /// The value is not canonical base64 with padding (RFC 4648 section 4).
-    #[error("not base64: {0}")]
-    Base64(base64::DecodeError),
-    /// The value is none of `SUCCESS`, `FAILED:reason`, `NONE`.
-    #[error("expected SUCCESS, FAILED:reason or NONE")]
-    Status,
-    /// Two headers contradict each other.
-    #[error("{0}")]
-    Contradiction(&'static str),
-}
-
-impl DecodeError {
-    /// An error in `header`, at this byte of its value.
-    #[must_use]
-    pub fn new(header: &HeaderName, offset: usize, kind: DecodeErrorKind) -> Self {
-        Self { header: header.clone(), offset, kind }
-    }
-
-    /// Base64 that starts at `start` in the value of `header` and does not decode.
-    #[must_use]
-    pub fn base64(header: &HeaderName, start: usize, error: base64::DecodeError) -> Self {
-        let within = match error {
-            base64::DecodeError::InvalidByte(offset, _)
-            | base64::DecodeError::InvalidLastSymbol { offset, .. } => offset,
-            _ => 0,
-        };
-        Self::new(header, start.saturating_add(within), DecodeErrorKind::Base64(error))
-    }
-
-    /// The one value of `header`, or `None` if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// [`Duplicated`](DecodeErrorKind::Duplicated) and [`Empty`](DecodeErrorKind::Empty).
-    pub fn single<'a>(headers: &'a HeaderMap, header: &HeaderName) -> Result<Option<&'a [u8]>, Self> {
-        let mut values = headers.get_all(header).iter();
-        let Some(value) = values.next() else { return Ok(None) };
-        if values.next().is_some() {
-            return Err(Self::new(header, 0, DecodeErrorKind::Duplicated));
-        }
-        if value.is_empty() {
-            return Err(Self::new(header, 0, DecodeErrorKind::Empty));
-        }
-        Ok(Some(value.as_bytes()))
-    }
-
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &HeaderName {
-        &self.header
-    }
-
-    /// The byte of its value at which reading stopped, from 0.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.offset
-    }
-
-    /// What is wrong.
-    #[must_use]
-    pub fn kind(&self) -> &DecodeErrorKind {
-        &self.kind
-    }
+pub struct CertDetails {
+    /// The SHA-256 of the certificate's DER.
+    pub hash: Option<[u8; 32]>,
+    /// The subject, usually as RFC 2253 has it.
+    pub subject: Option<String>,
+    /// The issuer, likewise.
+    pub issuer: Option<String>,
+    /// The serial number, usually hexadecimal.
+    pub serial_number: Option<String>,
+    /// `NotBefore=…;NotAfter=…`, RFC 3339, as AWS writes it.
+    pub validity: Option<String>,
+    /// The subject alternative names that are URIs.
+    pub uris: Vec<String>,
+    /// The subject alternative names that are DNS names.
+    pub dns_names: Vec<String>,
+    /// The URIs of the proxy's own certificate.
+    pub by: Vec<String>,
 }

@@ -1,12 +1,12 @@
 //! `X-Forwarded-Tls-Client-Cert`, as Skipper's `tlsPassClientCertificates()` writes it.
 
-use std::borrow::Cow;
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode;
+use rustls_pki_types::CertificateDer;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue};
-
-use super::{DecodeError, DecodeErrorKind, Dialect, ForwardedCert, Outgoing, VerifyStatus};
+use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+use super::encoding::{agree, base64_item, base64_list, decode_status, insert, percent_encoded};
+use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// Skipper's header, which is also that of Traefik's `passTLSClientCert.pem`, and a companion for the verdict.
 ///
@@ -26,23 +26,54 @@ use super::{DecodeError, DecodeErrorKind, Dialect, ForwardedCert, Outgoing, Veri
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipper {
     verify_header: bool,
+    escaped_items: bool,
+    limits: Limits,
 }
 
-const CERT: HeaderName = HeaderName::from_static("x-forwarded-tls-client-cert");
-const VERIFY: HeaderName = HeaderName::from_static("x-forwarded-tls-client-cert-verify");
-static NAMES: [HeaderName; 2] = [CERT, VERIFY];
+static NAMES: [HeaderName; 2] = [
+    HeaderName::from_static("x-forwarded-tls-client-cert"),
+    HeaderName::from_static("x-forwarded-tls-client-cert-verify"),
+];
 
 impl Skipper {
     /// Both headers.
     #[must_use]
     pub const fn new() -> Self {
-        Self { verify_header: true }
+        Self { verify_header: true, escaped_items: false, limits: Limits::new() }
     }
 
     /// The certificate header alone. One that a client sends under the companion's name is stripped all the same.
     #[must_use]
     pub const fn without_verify_header(self) -> Self {
-        Self { verify_header: false }
+        Self { verify_header: false, ..self }
+    }
+
+    /// Also read items whose `+`, `/` and `=` are percent-encoded, as Traefik up to 2.9.1 wrote them.
+    #[must_use]
+    pub const fn accept_escaped_items(self) -> Self {
+        Self { escaped_items: true, ..self }
+    }
+
+    /// How much to read.
+    #[must_use]
+    pub const fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    fn item(
+        &self,
+        field: &Field<'_>,
+        start: usize,
+        item: &[u8],
+    ) -> Result<CertificateDer<'static>, DecodeError> {
+        if !self.escaped_items || !item.contains(&b'%') {
+            return base64_item(field, start, item);
+        }
+        let unescaped: Vec<u8> = percent_decode(item).collect();
+        if percent_encoded(&unescaped).as_bytes() != item {
+            return Err(field.error(start, DecodeErrorKind::Percent));
+        }
+        base64_item(field, start, &unescaped)
     }
 }
 
@@ -62,78 +93,33 @@ impl Dialect for Skipper {
     }
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
-        let mut list = String::new();
-        for certificate in client.certificates {
-            if !list.is_empty() {
-                list.push(',');
-            }
-            STANDARD.encode_string(certificate, &mut list);
-        }
+        let [cert, verify] = &NAMES;
         if !client.certificates.is_empty() {
-            insert(headers, &CERT, list);
+            insert(headers, cert, base64_list(client.certificates, ","));
         }
         if self.verify_header {
-            insert(headers, &VERIFY, client.status.to_string());
+            insert(headers, verify, client.status.to_string());
         }
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
-        let list = DecodeError::single(headers, &CERT)?;
-        let status = if self.verify_header { decode_status(headers, &VERIFY)? } else { None };
+        let [cert, verify] = &NAMES;
+        let list = Field::single(headers, cert, Shape::Base64List, self.limits)?;
+        let status = if self.verify_header { decode_status(headers, verify)? } else { None };
         if list.is_none() && status.is_none() {
             return Ok(None);
         }
-        let certificates = list.map_or_else(|| Ok(Vec::new()), |list| decode_list(list, &CERT))?;
-        match status {
-            Some(VerifyStatus::Success) if certificates.is_empty() => Err(DecodeError::new(
-                &VERIFY,
-                0,
-                DecodeErrorKind::Contradiction("SUCCESS, but no certificate"),
-            )),
-            Some(VerifyStatus::None) if !certificates.is_empty() => {
-                Err(DecodeError::new(&VERIFY, 0, DecodeErrorKind::Contradiction("NONE, but a certificate")))
-            }
-            status => Ok(Some(ForwardedCert { certificates, status })),
-        }
-    }
-}
-
-/// Base64 and our own words are always legal header values.
-fn insert(headers: &mut HeaderMap, name: &HeaderName, value: String) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
-    }
-}
-
-fn decode_list(
-    list: &[u8],
-    header: &HeaderName,
-) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, DecodeError> {
-    let mut start = 0;
-    list.split(|&byte| byte == b',')
-        .map(|item| {
-            let at = start;
+        let mut certificates = Vec::new();
+        let mut start = 0;
+        for (field, item) in list
+            .iter()
+            .flat_map(|field| field.value.split(|&byte| byte == b',').map(move |item| (field, item)))
+        {
+            field.check_count(certificates.len(), start)?;
+            certificates.push(self.item(field, start, item)?);
             start += item.len() + 1;
-            if item.is_empty() {
-                return Err(DecodeError::new(header, at, DecodeErrorKind::Empty));
-            }
-            let der = STANDARD.decode(item).map_err(|error| DecodeError::base64(header, at, error))?;
-            Ok(der.into())
-        })
-        .collect()
-}
-
-fn decode_status(headers: &HeaderMap, header: &HeaderName) -> Result<Option<VerifyStatus>, DecodeError> {
-    let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
-    let status = match value {
-        b"SUCCESS" => VerifyStatus::Success,
-        b"NONE" => VerifyStatus::None,
-        _ => value
-            .strip_prefix(b"FAILED:")
-            .filter(|reason| reason.iter().all(|byte| matches!(byte, b' '..=b'~')))
-            .and_then(|reason| std::str::from_utf8(reason).ok())
-            .map(|reason| VerifyStatus::Failed(Cow::Owned(reason.to_owned())))
-            .ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Status))?,
-    };
-    Ok(Some(status))
+        }
+        agree(verify, &certificates, status.as_ref())?;
+        Ok(Some(ForwardedCert::judged(certificates, status)))
+    }
 }

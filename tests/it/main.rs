@@ -8,7 +8,9 @@ mod harness;
 mod pki;
 
 mod forward;
+mod forwarded;
 mod hostile;
+mod peers;
 mod plaintext;
 mod policy;
 mod serve;

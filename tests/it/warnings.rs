@@ -1,13 +1,17 @@
 //! Silence was the bug: what a layer says that can never have a certificate to forward.
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::Request;
-use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
-use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
+use tower::util::ServiceFn;
+use tower::{Layer, Service, ServiceExt as _, service_fn};
+use tower_client_cert::dialect::Skipper;
+use tower_client_cert::forwarded::{ForwardedClientCertLayer, TrustedProxies};
+use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, StripTrailers, TlsConnectInfo};
 
 use crate::pki::Identity;
 
@@ -24,8 +28,14 @@ impl Write for Log {
     }
 }
 
+/// What the layers are around.
+type Inner = ServiceFn<fn(Request<StripTrailers<Body>>) -> Ready<Result<(), Infallible>>>;
+
 /// What is logged while one layer handles three requests of a connection like that.
-fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
+fn logged<L: Layer<Inner>>(layer: &L, info: Option<&TlsConnectInfo>) -> String
+where
+    L::Service: Service<Request<Body>, Response = (), Error = Infallible>,
+{
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
@@ -34,7 +44,7 @@ fn logged(layer: &ClientCertLayer, info: Option<&TlsConnectInfo>) -> String {
         runtime.block_on(async {
             for _ in 0..3 {
                 // A service of its own each time, as axum and hyper make them.
-                let mut service = layer.layer(service_fn(|_| async { Ok::<_, Infallible>(()) }));
+                let mut service = layer.layer(service_fn(|_| ready(Ok(()))));
                 let mut request = Request::new(Body::empty());
                 if let Some(info) = info {
                     request.extensions_mut().insert(info.clone());
@@ -69,6 +79,17 @@ fn a_layer_under_a_policy_that_does_not_ask_warns_once_with_the_line_to_write() 
         log.contains("NoClientCert") && log.contains("ClientAuthPolicy::RequestClientCert.verifier()"),
         "{log}"
     );
+}
+
+#[test]
+fn a_backend_that_does_not_know_its_peers_warns_once_with_the_line_to_write() {
+    let proxy = std::net::IpAddr::from([192, 0, 2, 1]);
+    let layer = ForwardedClientCertLayer::new(Skipper::new(), TrustedProxies::none().ip_range(proxy));
+    let log = logged(&layer, None);
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(log.contains("into_make_service_with_connect_info::<std::net::SocketAddr>()"), "{log}");
+    assert_eq!(logged(&layer, None), "", "not again");
+    assert_eq!(logged(&layer.with_peer_ip(proxy), None), "");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 /// the exact name is then believed. So names are equal here if they are equal after lower-casing and mapping every
 /// byte outside `[a-z0-9]` to one symbol.
 #[derive(Debug)]
-pub(super) struct OwnedHeaders {
+pub(crate) struct OwnedHeaders {
     names: Vec<HeaderName>,
     /// Bit n is set if a name is n bytes long: folding keeps the length, and few foreign names share it.
     lengths: u128,
@@ -20,22 +20,51 @@ static NOMINATING: [HeaderName; 4] =
     [header::CONNECTION, HeaderName::from_static("proxy-connection"), header::TRAILER, header::TE];
 
 impl OwnedHeaders {
-    pub(super) fn new(names: &[HeaderName]) -> Self {
+    pub(crate) fn new(names: &[HeaderName]) -> Self {
         let lengths = names.iter().map(|name| length_bit(name.as_str().len())).fold(0, |all, bit| all | bit);
         Self { names: names.to_vec(), lengths }
     }
 
     /// Whether `name` folds to an owned one.
-    pub(super) fn contains(&self, name: &[u8]) -> bool {
+    pub(crate) fn contains(&self, name: &[u8]) -> bool {
         self.lengths & length_bit(name.len()) != 0
             && self.names.iter().any(|owned| folds_to(name, owned.as_str().as_bytes()))
+    }
+
+    /// Removes every header but the owned ones, and all of those but their first line.
+    pub(crate) fn retain(&self, headers: &mut HeaderMap) {
+        let kept: HeaderMap = std::mem::take(headers)
+            .into_iter()
+            .filter_map(|(name, value)| Some((name?, value)))
+            .filter(|(name, _)| self.names.contains(name))
+            .collect();
+        *headers = kept;
     }
 
     /// Removes every owned header, and every mention of one in `Connection` and its like. Returns how many.
     ///
     /// It cannot fail, and does not allocate for a request that has nothing to strip.
-    pub(super) fn strip(&self, headers: &mut HeaderMap) -> usize {
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) -> usize {
         let stripped = self.strip_names(headers);
+        self.strip_nominations(headers);
+        stripped
+    }
+
+    /// Removes what only folds to an owned name, and every mention of one, and leaves the headers that are called
+    /// exactly so: for a hop that may write these, but may have let the other spellings of its client through.
+    pub(crate) fn strip_other_spellings(&self, headers: &mut HeaderMap) -> usize {
+        let stripped =
+            remove(headers, |name| self.contains(name.as_str().as_bytes()) && !self.names.contains(name));
+        self.strip_nominations(headers);
+        stripped
+    }
+
+    /// An owned header that is there, in any spelling.
+    pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
+        headers.keys().find(|name| self.contains(name.as_str().as_bytes()))
+    }
+
+    fn strip_nominations(&self, headers: &mut HeaderMap) {
         for nominating in &NOMINATING {
             let lines = headers.get_all(nominating);
             if lines.iter().any(|line| tokens(line).any(|token| self.contains(token))) {
@@ -47,17 +76,11 @@ impl OwnedHeaders {
                 }
             }
         }
-        stripped
     }
 
     /// Removes every owned name from a map of headers or trailers. Returns how many.
-    pub(super) fn strip_names(&self, headers: &mut HeaderMap) -> usize {
-        let owned: Vec<HeaderName> =
-            headers.keys().filter(|name| self.contains(name.as_str().as_bytes())).cloned().collect();
-        for name in &owned {
-            headers.remove(name);
-        }
-        owned.len()
+    pub(crate) fn strip_names(&self, headers: &mut HeaderMap) -> usize {
+        remove(headers, |name| self.contains(name.as_str().as_bytes()))
     }
 
     /// The line without the owned tokens; `None` if nothing is left of it.
@@ -65,6 +88,14 @@ impl OwnedHeaders {
         let kept: Vec<&[u8]> = tokens(line).filter(|token| !self.contains(token)).collect();
         HeaderValue::from_bytes(&kept.join(&b", "[..])).ok().filter(|line| !line.is_empty())
     }
+}
+
+fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) -> usize {
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+    for name in &unwanted {
+        headers.remove(name);
+    }
+    unwanted.len()
 }
 
 fn tokens(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
@@ -149,5 +180,19 @@ mod tests {
         let mut headers = map(&[("x_cert", "1"), ("x_cert", "2"), ("x-cert-verify", "3"), ("host", "a")]);
         assert_eq!(owned().strip(&mut headers), 2);
         assert_eq!(headers, map(&[("host", "a")]));
+    }
+
+    #[test]
+    fn other_spellings_go_and_the_exact_name_stays() {
+        let mut headers =
+            map(&[("x-cert", "1"), ("x_cert", "2"), ("x.cert-verify", "3"), ("connection", "x-cert")]);
+        assert_eq!(owned().strip_other_spellings(&mut headers), 2);
+        assert_eq!(headers, map(&[("x-cert", "1")]));
+    }
+
+    #[test]
+    fn find_sees_every_spelling() {
+        assert_eq!(owned().find(&map(&[("host", "a"), ("x_cert", "1")])).unwrap(), "x_cert");
+        assert_eq!(owned().find(&map(&[("host", "a"), ("connection", "x-cert")])), None);
     }
 }

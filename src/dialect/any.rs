@@ -1,0 +1,185 @@
+//! A dialect chosen at run time, by its name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+
+use super::{
+    Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Nginx, Outgoing, Rfc9440,
+    Skipper,
+};
+
+/// A dialect by its name, from a flag or a configuration file.
+///
+/// ```
+/// use tower_client_cert::ClientCertLayer;
+/// use tower_client_cert::dialect::AnyDialect;
+///
+/// let dialect: AnyDialect = "rfc9440".parse()?;
+/// assert_eq!(dialect.to_string(), "rfc9440");
+/// let layer = ClientCertLayer::with_dialect(dialect);
+///
+/// let error = "rfc9941".parse::<AnyDialect>().unwrap_err();
+/// assert!(error.to_string().contains("skipper, traefik,"));
+/// # Ok::<(), tower_client_cert::dialect::ParseDialectError>(())
+/// ```
+///
+/// It works as a field of a clap parser as it is: `#[arg(long, default_value_t)] dialect: AnyDialect`.
+///
+/// The names are those of [`NAMES`](Self::NAMES), each with its type's defaults. What else a type can be told is only
+/// for those who name the type.
+#[derive(Clone)]
+pub struct AnyDialect {
+    name: &'static str,
+    dialect: Arc<dyn Dialect + Send + Sync>,
+}
+
+impl AnyDialect {
+    /// Every name there is, in this build.
+    pub const NAMES: &[&str] = &[
+        "skipper",
+        "traefik",
+        "traefik-2.9.1",
+        #[cfg(feature = "x509")]
+        "traefik-info",
+        "rfc9440",
+        "envoy",
+        "nginx",
+        "ingress-nginx",
+        "apache",
+        "haproxy",
+        "aws-alb",
+        "aws-alb-verify",
+        "aspnet-core",
+        "azure",
+        "caddy",
+        "cloudflare",
+        "cloud-foundry",
+    ];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn named(name: &'static str) -> Option<Self> {
+        fn shared(dialect: impl Dialect + Send + Sync + 'static) -> Arc<dyn Dialect + Send + Sync> {
+            Arc::new(dialect)
+        }
+        let dialect = match name {
+            "skipper" => shared(Skipper::new()),
+            "traefik" => shared(Skipper::new().without_verify_header()),
+            "traefik-2.9.1" => shared(Skipper::new().without_verify_header().accept_escaped_items()),
+            #[cfg(feature = "x509")]
+            "traefik-info" => shared(super::TraefikInfo::new()),
+            "rfc9440" => shared(Rfc9440::new()),
+            "envoy" => shared(Envoy::new()),
+            "nginx" => shared(Nginx::new()),
+            "ingress-nginx" => shared(Nginx::ingress()),
+            "apache" => shared(Apache::new()),
+            "haproxy" => shared(HaProxy::new()),
+            "aws-alb" => shared(AwsAlb::passthrough()),
+            "aws-alb-verify" => shared(AwsAlb::verify()),
+            "aspnet-core" => shared(Base64Der::aspnet_core()),
+            "azure" => shared(Base64Der::azure()),
+            "caddy" => shared(Base64Der::caddy()),
+            "cloudflare" => shared(Base64Der::cloudflare()),
+            "cloud-foundry" => shared(Base64Der::cloud_foundry()),
+            _ => return None,
+        };
+        Some(Self { name, dialect })
+    }
+}
+
+/// Skipper's.
+impl Default for AnyDialect {
+    fn default() -> Self {
+        Self { name: "skipper", dialect: Arc::new(Skipper::new()) }
+    }
+}
+
+/// No dialect is called that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no dialect `{name}`; expected one of {}", AnyDialect::NAMES.join(", "))]
+pub struct ParseDialectError {
+    name: String,
+}
+
+impl FromStr for AnyDialect {
+    type Err = ParseDialectError;
+
+    /// By the exact name.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::NAMES.iter().find(|known| **known == name);
+        known.and_then(|name| Self::named(name)).ok_or_else(|| ParseDialectError { name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for AnyDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+impl fmt::Debug for AnyDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyDialect").field(&self.name).finish()
+    }
+}
+
+impl PartialEq for AnyDialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for AnyDialect {}
+
+impl Dialect for AnyDialect {
+    fn header_names(&self) -> &[HeaderName] {
+        self.dialect.header_names()
+    }
+
+    fn forwards_unverified(&self) -> bool {
+        self.dialect.forwards_unverified()
+    }
+
+    fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
+        self.dialect.encode(client, headers);
+    }
+
+    fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
+        self.dialect.keep(received, forwarding)
+    }
+
+    fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
+        self.dialect.decode(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_in_the_list_is_a_dialect_and_prints_itself() {
+        for name in AnyDialect::NAMES {
+            let dialect: AnyDialect = name.parse().unwrap();
+            assert_eq!(dialect.to_string(), *name);
+        }
+        assert_eq!(AnyDialect::default(), "skipper".parse().unwrap());
+        assert!("Skipper".parse::<AnyDialect>().is_err());
+    }
+
+    #[test]
+    fn only_skipper_and_traefik_forward_what_nobody_verified() {
+        for name in AnyDialect::NAMES {
+            let dialect: AnyDialect = name.parse().unwrap();
+            let expected = name.starts_with("skipper") || name.starts_with("traefik");
+            assert_eq!(dialect.forwards_unverified(), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! AWS Application Load Balancer's headers, in its passthrough and in its verify mode.
+
+use http::{HeaderMap, HeaderName};
+
+use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+use super::encoding::{decode_percent_pem, decode_text, insert, percent_pem};
+use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
+
+/// The load balancer's two modes, which write two sets of headers.
+///
+/// ```text
+/// x-amzn-mtls-clientcert: -----BEGIN%20CERTIFICATE-----%0AMIIB…
+/// ```
+///
+/// [`passthrough`](Self::passthrough) writes the client's certificate and its chain under that name. The load
+/// balancer itself verifies nothing then and says nothing; this crate's layer still writes verified certificates only,
+/// unless told to [`forward_unverified`](crate::ClientCertLayer::forward_unverified).
+///
+/// ```text
+/// x-amzn-mtls-clientcert-leaf: -----BEGIN%20CERTIFICATE-----%0AMIIB…
+/// x-amzn-mtls-clientcert-serial-number: 03A5B1
+/// x-amzn-mtls-clientcert-issuer: CN=rootcamtls.com,O=mTLS,C=US
+/// x-amzn-mtls-clientcert-subject: CN=client_.com,O=mTLS,C=US
+/// x-amzn-mtls-clientcert-validity: NotBefore=2023-09-21T01:50:17Z;NotAfter=2024-09-20T01:50:17Z
+/// ```
+///
+/// [`verify`](Self::verify) writes the first of these, and the others with feature `x509`.
+///
+/// The PEM is percent-encoded. AWS may leave `+`, `=` and `/` as they are, and both are read; `+`, `=` and `/` are
+/// written escaped, which every reader takes. Either mode strips the headers of both. Source: AWS, [Mutual
+/// authentication with TLS in Application Load Balancer].
+///
+/// [Mutual authentication with TLS in Application Load Balancer]:
+///     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsAlb {
+    mode: Mode,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Passthrough,
+    Verify,
+}
+
+static NAMES: [HeaderName; 6] = [
+    HeaderName::from_static("x-amzn-mtls-clientcert"),
+    HeaderName::from_static("x-amzn-mtls-clientcert-leaf"),
+    HeaderName::from_static("x-amzn-mtls-clientcert-serial-number"),
+    HeaderName::from_static("x-amzn-mtls-clientcert-issuer"),
+    HeaderName::from_static("x-amzn-mtls-clientcert-subject"),
+    HeaderName::from_static("x-amzn-mtls-clientcert-validity"),
+];
+
+impl AwsAlb {
+    /// `X-Amzn-Mtls-Clientcert`.
+    #[must_use]
+    pub const fn passthrough() -> Self {
+        Self { mode: Mode::Passthrough, limits: Limits::new() }
+    }
+
+    /// `X-Amzn-Mtls-Clientcert-Leaf` and its companions.
+    #[must_use]
+    pub const fn verify() -> Self {
+        Self { mode: Mode::Verify, limits: Limits::new() }
+    }
+
+    /// How much to read.
+    #[must_use]
+    pub const fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+}
+
+impl Dialect for AwsAlb {
+    fn header_names(&self) -> &[HeaderName] {
+        &NAMES
+    }
+
+    fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
+        let [chain, leaf, _names @ ..] = &NAMES;
+        let Some(first) = client.certificates.get(..1) else { return };
+        match self.mode {
+            Mode::Passthrough => insert(headers, chain, percent_pem(client.certificates)),
+            Mode::Verify => {
+                insert(headers, leaf, percent_pem(first));
+                #[cfg(feature = "x509")]
+                if let Some(leaf) = first.first().and_then(|der| super::certificate::Certificate::parse(der))
+                {
+                    let [serial_number, issuer, subject, validity] = _names;
+                    insert(headers, serial_number, leaf.serial_number_hex());
+                    insert(headers, issuer, leaf.issuer());
+                    insert(headers, subject, leaf.subject());
+                    let [from, to] = leaf.validity_rfc3339();
+                    insert(headers, validity, format!("NotBefore={from};NotAfter={to}"));
+                }
+            }
+        }
+    }
+
+    fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
+        let [chain, leaf, serial_number, issuer, subject, validity] = &NAMES;
+        let name = match self.mode {
+            Mode::Passthrough => chain,
+            Mode::Verify => leaf,
+        };
+        let Some(field) = Field::single(headers, name, Shape::PercentPem, self.limits)? else {
+            return Ok(None);
+        };
+        let mut forwarded = ForwardedCert::new(decode_percent_pem(&field)?);
+        if self.mode == Mode::Verify {
+            if forwarded.certificates.len() > 1 {
+                return Err(field.error(0, DecodeErrorKind::Pem("more than one certificate")));
+            }
+            forwarded.details.serial_number = decode_text(headers, serial_number)?;
+            forwarded.details.issuer = decode_text(headers, issuer)?;
+            forwarded.details.subject = decode_text(headers, subject)?;
+            forwarded.details.validity = decode_text(headers, validity)?;
+        }
+        Ok(Some(forwarded))
+    }
+}

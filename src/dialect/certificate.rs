@@ -1,0 +1,121 @@
+//! What a certificate says, in the words of the proxies whose dialects repeat it.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Name;
+
+use crate::name::rfc2253;
+
+pub(super) struct Certificate<'a>(X509Certificate<'a>);
+
+impl<'a> Certificate<'a> {
+    /// `None` for what x509-parser can't read; the policies that take any certificate take such ones too.
+    pub(super) fn parse(der: &'a [u8]) -> Option<Self> {
+        match X509Certificate::from_der(der) {
+            Ok(([], certificate)) => Some(Self(certificate)),
+            _ => None,
+        }
+    }
+
+    /// As OpenSSL prints RFC 2253: printable ASCII, quotes escaped.
+    pub(super) fn subject(&self) -> String {
+        rfc2253(self.0.subject())
+    }
+
+    pub(super) fn issuer(&self) -> String {
+        rfc2253(self.0.issuer())
+    }
+
+    pub(super) fn subject_name(&self) -> &X509Name<'_> {
+        self.0.subject()
+    }
+
+    pub(super) fn issuer_name(&self) -> &X509Name<'_> {
+        self.0.issuer()
+    }
+
+    /// Upper-case hexadecimal by whole bytes, as OpenSSL prints it.
+    pub(super) fn serial_number_hex(&self) -> String {
+        let bytes = self.0.raw_serial();
+        let bytes = match bytes {
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            bytes => bytes,
+        };
+        let mut hex = String::new();
+        for byte in bytes {
+            // `write!` to a string cannot fail.
+            let _ = write!(hex, "{byte:02X}");
+        }
+        hex
+    }
+
+    pub(super) fn serial_number_decimal(&self) -> String {
+        self.0.serial.to_string()
+    }
+
+    pub(super) fn validity(&self) -> [ASN1Time; 2] {
+        [self.0.validity().not_before, self.0.validity().not_after]
+    }
+
+    pub(super) fn validity_rfc3339(&self) -> [String; 2] {
+        self.validity().map(|time| {
+            let time = time.to_datetime();
+            let (date, clock) = (time.date(), time.time());
+            format!(
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                date.year(),
+                u8::from(date.month()),
+                date.day(),
+                clock.hour(),
+                clock.minute(),
+                clock.second()
+            )
+        })
+    }
+
+    /// Subject alternative names that are printable ASCII without spaces, as URIs, host names and addresses are. A
+    /// name with anything else in it names nothing, and is left out.
+    fn names(&self, pick: impl Fn(&GeneralName<'_>) -> Option<String>) -> Vec<String> {
+        let Ok(Some(extension)) = self.0.subject_alternative_name() else { return Vec::new() };
+        let names = extension.value.general_names.iter().filter_map(pick);
+        names.filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).collect()
+    }
+
+    pub(super) fn uris(&self) -> Vec<String> {
+        self.names(|name| match name {
+            GeneralName::URI(uri) => Some((*uri).to_owned()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn dns_names(&self) -> Vec<String> {
+        self.names(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn emails(&self) -> Vec<String> {
+        self.names(|name| match name {
+            GeneralName::RFC822Name(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+    }
+
+    /// As Go prints them: an IPv4 address mapped into IPv6 is an IPv4 address.
+    pub(super) fn ip_addresses(&self) -> Vec<String> {
+        self.names(|name| {
+            let GeneralName::IPAddress(bytes) = name else { return None };
+            let address = match bytes.len() {
+                4 => IpAddr::from(Ipv4Addr::from(<[u8; 4]>::try_from(*bytes).ok()?)),
+                _ => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(*bytes).ok()?)),
+            };
+            Some(address.to_canonical().to_string())
+        })
+    }
+}

@@ -1,0 +1,381 @@
+//! Envoy's `x-forwarded-client-cert`.
+
+use std::fmt::Write as _;
+
+use http::{HeaderMap, HeaderName};
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
+
+use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+use super::encoding::{decode_percent_pem, insert, percent_pem};
+use super::xfcc::{self, Pair};
+use super::{CertDetails, DecodeError, Dialect, ForwardedCert, Outgoing};
+
+/// `x-forwarded-client-cert`, XFCC for short: one element for each proxy, each with several fields.
+///
+/// ```text
+/// By=spiffe://test/edge;Hash=bfaf…;Cert="-----BEGIN%20CERTIFICATE…";Subject="CN=alice";URI=spiffe://test/alice;DNS=alice.test
+/// ```
+///
+/// `Hash` is the SHA-256 of the client's certificate. `Cert` is the certificate and `Chain` what it was presented or
+/// verified with, itself included, as percent-encoded PEM. `Subject`, `URI` and `DNS` need feature `x509`. Without a
+/// certificate there is no element, and no word on verification: unverified certificates are written only by
+/// [`ClientCertLayer::forward_unverified`](crate::ClientCertLayer::forward_unverified). Sources: Envoy's
+/// [documentation], `mutateXfccRequestHeader`.
+///
+/// What becomes of a header that the request came with is Envoy's `forward_client_cert_details`: [`XfccMode`]. It is
+/// kept, where it is, only if it is well-formed: an open quote in it would swallow the element that follows.
+///
+/// # Reading
+///
+/// With [`SanitizeSet`](XfccMode::SanitizeSet), the default, there must be one element, with another mode the one of
+/// the nearest proxy is read, which is the last; [`hops`](Self::hops) reaches further back. `Hash` must be there and
+/// fit the certificate, fields must come in Envoy's order and the unique ones once, and quotes must close.
+///
+/// Envoy writes `URI` and `DNS` as they are, even with a `,` or `;` in them ([issue 32945]). So a CA that signs such
+/// names lets their owner add fields and elements of his own; this crate's encoder quotes them.
+///
+/// ```
+/// use tower_client_cert::ClientCertLayer;
+/// use tower_client_cert::dialect::{Envoy, XfccMode};
+///
+/// let dialect = Envoy::new().mode(XfccMode::AppendForward).chain(true).by("spiffe://example.test/edge");
+/// let layer = ClientCertLayer::with_dialect(dialect);
+/// ```
+///
+/// [documentation]: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert
+/// [issue 32945]: https://github.com/envoyproxy/envoy/issues/32945
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envoy {
+    mode: XfccMode,
+    cert: bool,
+    chain: bool,
+    #[cfg(feature = "x509")]
+    names: Names,
+    by: Vec<String>,
+    hops: usize,
+    limits: Limits,
+}
+
+#[cfg(feature = "x509")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Names {
+    subject: bool,
+    uri: bool,
+    dns: bool,
+}
+
+/// Envoy's `forward_client_cert_details`: what becomes of the header that a request came with, and whether this hop
+/// adds its own.
+///
+/// "With a certificate" means one that the layer forwards: a verified one, unless it is told to forward others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // Envoy's five
+pub enum XfccMode {
+    /// `SANITIZE`: it is removed, and none is written.
+    Sanitize,
+    /// `FORWARD_ONLY`: with a certificate it is kept, without one removed. None is written.
+    ForwardOnly,
+    /// `APPEND_FORWARD`: with a certificate it is kept, and this hop's element put behind it; without one removed.
+    AppendForward,
+    /// `SANITIZE_SET`: it is removed, and with a certificate this hop's element is written.
+    #[default]
+    SanitizeSet,
+    /// `ALWAYS_FORWARD_ONLY`: it is kept. Anybody who reaches this layer writes it.
+    AlwaysForwardOnly,
+}
+
+static NAMES: [HeaderName; 1] = [HeaderName::from_static("x-forwarded-client-cert")];
+
+impl Envoy {
+    /// `SANITIZE_SET` with `Hash` and `Cert`, and with feature `x509` also `Subject`, `URI` and `DNS`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            mode: XfccMode::SanitizeSet,
+            cert: true,
+            chain: false,
+            #[cfg(feature = "x509")]
+            names: Names { subject: true, uri: true, dns: true },
+            by: Vec::new(),
+            hops: 1,
+            limits: Limits::new(),
+        }
+    }
+
+    /// What becomes of the header that a request came with.
+    #[must_use]
+    pub fn mode(self, mode: XfccMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Whether to write `Cert`.
+    #[must_use]
+    pub fn cert(self, write: bool) -> Self {
+        Self { cert: write, ..self }
+    }
+
+    /// Whether to write `Chain`.
+    #[must_use]
+    pub fn chain(self, write: bool) -> Self {
+        Self { chain: write, ..self }
+    }
+
+    /// Whether to write `Subject`.
+    #[cfg(feature = "x509")]
+    #[must_use]
+    pub fn subject(mut self, write: bool) -> Self {
+        self.names.subject = write;
+        self
+    }
+
+    /// Whether to write `URI`.
+    #[cfg(feature = "x509")]
+    #[must_use]
+    pub fn uri(mut self, write: bool) -> Self {
+        self.names.uri = write;
+        self
+    }
+
+    /// Whether to write `DNS`.
+    #[cfg(feature = "x509")]
+    #[must_use]
+    pub fn dns(mut self, write: bool) -> Self {
+        self.names.dns = write;
+        self
+    }
+
+    /// Writes `By`: a URI that this proxy's own certificate is for. One that is not printable ASCII is not written.
+    #[must_use]
+    pub fn by(mut self, uri: impl Into<String>) -> Self {
+        let uri = uri.into();
+        if uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.by.push(uri);
+        }
+        self
+    }
+
+    /// How many trusted proxies, each adding an element, the request has passed: 1 unless set, and 0 counts as 1.
+    /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's
+    /// client.
+    #[must_use]
+    pub fn hops(self, trusted: usize) -> Self {
+        Self { hops: trusted.max(1), ..self }
+    }
+
+    /// How much to read.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The element of the proxy whose word counts.
+    fn pick<'a>(
+        &self,
+        field: &Field<'_>,
+        mut elements: Vec<Vec<Pair<'a>>>,
+    ) -> Result<Vec<Pair<'a>>, DecodeError> {
+        let error = |at, what| Err(field.error(at, DecodeErrorKind::Xfcc(what)));
+        if matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize) {
+            if let Some(second) = elements.get(1).and_then(|pairs| pairs.first()) {
+                return error(
+                    second.at,
+                    "a second element, though the proxy is to write one only (SANITIZE_SET)",
+                );
+            }
+        }
+        match elements.len().checked_sub(self.hops) {
+            Some(position) => Ok(elements.swap_remove(position)),
+            None => error(0, "fewer elements than trusted proxies"),
+        }
+    }
+
+    fn read(&self, field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCert, DecodeError> {
+        let mut details = CertDetails::default();
+        let (mut leaf, mut chain) = (None, None);
+        let mut last = Rank::By;
+        for (position, pair) in pairs.iter().enumerate() {
+            let error = |what| field.error(pair.at, DecodeErrorKind::Xfcc(what));
+            let rank = Rank::of(pair).ok_or_else(|| error("unknown field"))?;
+            if rank < last || (rank == last && !rank.may_repeat() && position > 0) {
+                return Err(error("a field twice, or out of order"));
+            }
+            last = rank;
+            let part = || field.part(pair.value_at, pair.value, Shape::PercentPem);
+            match rank {
+                Rank::By => details.by.push(pair.text()),
+                Rank::Hash => {
+                    details.hash = Some(decode_hash(pair).ok_or_else(|| error("Hash is not SHA-256"))?);
+                }
+                Rank::Cert => leaf = Some(decode_percent_pem(&part())?),
+                Rank::Chain => chain = Some(decode_percent_pem(&part())?),
+                Rank::Subject => details.subject = Some(quoted_text(pair)),
+                Rank::Issuer => details.issuer = Some(quoted_text(pair)),
+                Rank::Uri => details.uris.push(pair.text()),
+                Rank::Dns => details.dns_names.push(pair.text()),
+            }
+        }
+        details.uris.retain(|uri| !uri.is_empty());
+
+        let at = pairs.first().map_or(0, |pair| pair.at);
+        let contradiction = |what| Err(field.error(at, DecodeErrorKind::Contradiction(what)));
+        if leaf.as_ref().is_some_and(|leaf| leaf.len() > 1) {
+            return contradiction("Cert has more than one certificate");
+        }
+        if leaf.is_some() && chain.is_some() && leaf.iter().flatten().next() != chain.iter().flatten().next()
+        {
+            return contradiction("Chain does not begin with Cert");
+        }
+        let certificates = chain.or(leaf).unwrap_or_default();
+        match (details.hash, certificates.first()) {
+            (None, _) => {
+                return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
+            }
+            (Some(hash), Some(leaf)) if hash != sha256(leaf) => {
+                return contradiction("Hash does not fit Cert");
+            }
+            _ => {}
+        }
+        Ok(ForwardedCert { details, ..ForwardedCert::new(certificates) })
+    }
+}
+
+/// Envoy's order. That of `Issuer`, which is new, is not documented; it is read where the subject's companion belongs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    By,
+    Hash,
+    Cert,
+    Chain,
+    Subject,
+    Issuer,
+    Uri,
+    Dns,
+}
+
+impl Rank {
+    fn of(pair: &Pair<'_>) -> Option<Self> {
+        let ranks = [
+            ("By", Self::By),
+            ("Hash", Self::Hash),
+            ("Cert", Self::Cert),
+            ("Chain", Self::Chain),
+            ("Subject", Self::Subject),
+            ("Issuer", Self::Issuer),
+            ("URI", Self::Uri),
+            ("DNS", Self::Dns),
+        ];
+        ranks.into_iter().find(|(key, _)| pair.is(key)).map(|(_, rank)| rank)
+    }
+
+    fn may_repeat(self) -> bool {
+        matches!(self, Self::By | Self::Uri | Self::Dns)
+    }
+}
+
+/// A distinguished name, in which the backslashes are RFC 2253's own and stay.
+fn quoted_text(pair: &Pair<'_>) -> String {
+    pair.value.iter().copied().map(char::from).collect()
+}
+
+fn sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    Sha256::digest(certificate).into()
+}
+
+fn decode_hash(pair: &Pair<'_>) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let (digits, rest) = pair.value.split_at_checked(64)?;
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+        let [high, low] = pair else { return None };
+        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
+    }
+    rest.is_empty().then_some(hash)
+}
+
+impl Default for Envoy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dialect for Envoy {
+    fn header_names(&self) -> &[HeaderName] {
+        &NAMES
+    }
+
+    fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
+        let [name] = &NAMES;
+        let Some(leaf) = client.certificates.first() else { return };
+        if !matches!(self.mode, XfccMode::SanitizeSet | XfccMode::AppendForward) {
+            return;
+        }
+        let mut element = String::new();
+        for uri in &self.by {
+            xfcc::push(&mut element, "By", uri);
+        }
+        let mut hash = String::with_capacity(64);
+        for byte in sha256(leaf) {
+            // `write!` to a string cannot fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
+        xfcc::push(&mut element, "Hash", &hash);
+        if self.cert {
+            xfcc::push_quoted(&mut element, "Cert", &percent_pem(std::slice::from_ref(leaf)));
+        }
+        if self.chain {
+            xfcc::push_quoted(&mut element, "Chain", &percent_pem(client.certificates));
+        }
+        #[cfg(feature = "x509")]
+        if let Some(leaf) = super::certificate::Certificate::parse(leaf) {
+            self.names.push(&mut element, &leaf);
+        }
+        insert(headers, name, element);
+    }
+
+    fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
+        let [name] = &NAMES;
+        let mut kept = HeaderMap::new();
+        let keep = match self.mode {
+            XfccMode::Sanitize | XfccMode::SanitizeSet => false,
+            XfccMode::ForwardOnly | XfccMode::AppendForward => forwarding,
+            XfccMode::AlwaysForwardOnly => true,
+        };
+        if keep {
+            let lines: Vec<&[u8]> = received.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+            let value = lines.join(&b',');
+            let field = Field::new(name, &value, Shape::Xfcc, self.limits);
+            if field.and_then(|field| xfcc::elements(&field).map(drop)).is_ok() {
+                kept.extend(http::HeaderValue::from_bytes(&value).ok().map(|value| (name.clone(), value)));
+            }
+        }
+        kept
+    }
+
+    fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
+        let [name] = &NAMES;
+        let Some(field) = Field::single(headers, name, Shape::Xfcc, self.limits)? else { return Ok(None) };
+        let element = self.pick(&field, xfcc::elements(&field)?)?;
+        self.read(&field, &element).map(Some)
+    }
+}
+
+#[cfg(feature = "x509")]
+impl Names {
+    fn push(self, element: &mut String, leaf: &super::certificate::Certificate<'_>) {
+        if self.subject {
+            // RFC 2253 has escaped what would end the quotes.
+            xfcc::push_quoted(element, "Subject", &leaf.subject());
+        }
+        if self.uri {
+            let uris = leaf.uris();
+            if uris.is_empty() {
+                xfcc::push(element, "URI", "");
+            }
+            uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
+        }
+        if self.dns {
+            leaf.dns_names().iter().for_each(|name| xfcc::push(element, "DNS", name));
+        }
+    }
+}

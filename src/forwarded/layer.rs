@@ -1,0 +1,212 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Once};
+
+use http::HeaderMap;
+use tower_layer::Layer;
+
+use super::service::ReadForwardedClientCert;
+use super::trust::{Hop, Trust, TrustedProxies};
+use super::{ForwardedClientCert, ForwardedClientCertError};
+use crate::dialect::{Dialect, Skipper};
+use crate::strip::OwnedHeaders;
+
+/// Reads the certificate that a trusted proxy forwards, and removes the headers of everybody else.
+///
+/// For each request:
+///
+/// * From a trusted proxy, the dialect's headers are decoded. Other spellings of their names, which the proxy may have
+///   let through from its client, are removed.
+/// * From anybody else, every header of the dialect is removed unread, in any spelling that something behind might read
+///   as the same name, with every mention of one in `Connection`.
+/// * Either way request trailers of those names are removed ([`StripTrailers`](crate::StripTrailers)), and the outcome
+///   is left on the request for the extractor [`ForwardedClientCert`]. The layer itself answers no request.
+///
+/// Who sent a request is taken from axum's `ConnectInfo<SocketAddr>` (feature `axum`), or from
+/// [`with_peer_ip`](Self::with_peer_ip), and from [`TlsConnectInfo`](crate::TlsConnectInfo).
+///
+/// How much of a value is looked at is the dialect's: see [`Limits`](crate::dialect::Limits). Layers for different
+/// dialects stack. Two for the same type of dialect do not: the inner one's outcome stays.
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+/// use axum::{Router, routing::get};
+/// use tower_client_cert::dialect::Skipper;
+/// use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies};
+///
+/// async fn hello(client: ForwardedClientCert) -> String {
+///     format!("{} certificates, {:?}", client.certificates().len(), client.status())
+/// }
+///
+/// let proxy: std::net::IpAddr = "10.1.0.4".parse()?;
+/// let trusted = TrustedProxies::none().ip_range(proxy);
+/// let app: Router =
+///     Router::new().route("/", get(hello)).layer(ForwardedClientCertLayer::new(Skipper::new(), trusted));
+/// // Without this nobody knows who sent a request, and nobody is believed.
+/// let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+///
+/// Without tower, [`receive`](Self::receive) does all this to a map of headers, and [`read`](Self::read) only looks.
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct ForwardedClientCertLayer<D = Skipper> {
+    config: Arc<Config<D>>,
+    peer_ip: Option<IpAddr>,
+}
+
+/// A layer's settings, shared by the services it makes.
+struct Config<D> {
+    dialect: D,
+    owned: Arc<OwnedHeaders>,
+    trusted: TrustedProxies,
+    warned: Once,
+}
+
+impl<D: Dialect> ForwardedClientCertLayer<D> {
+    /// Reads this dialect, from these proxies.
+    pub fn new(dialect: D, trusted: TrustedProxies) -> Self {
+        let config = Config {
+            owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
+            dialect,
+            trusted,
+            warned: Once::new(),
+        };
+        Self { config: Arc::new(config), peer_ip: None }
+    }
+
+    /// What the headers of a request from this hop say, if the hop is to be believed.
+    ///
+    /// It changes nothing. Where something behind reads headers by itself, use [`receive`](Self::receive).
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_client_cert::dialect::Skipper;
+    /// use tower_client_cert::forwarded::{ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies};
+    ///
+    /// let proxy: std::net::IpAddr = "10.1.0.4".parse()?;
+    /// let reader = ForwardedClientCertLayer::new(Skipper::new(), TrustedProxies::none().ip_range(proxy));
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-forwarded-tls-client-cert", "MAA=".parse()?);
+    /// let client = reader.read(&Hop::unknown().at(proxy), &headers)?;
+    /// assert_eq!(client.certificates(), [vec![0x30, 0x00].into()]);
+    ///
+    /// let stranger = Hop::unknown().at("10.1.0.5".parse()?);
+    /// let error = reader.read(&stranger, &headers).unwrap_err();
+    /// assert!(matches!(error, ForwardedClientCertError::Untrusted { header: Some(_) }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate, or none to be believed: see [`ForwardedClientCertError`].
+    pub fn read(
+        &self,
+        hop: &Hop<'_>,
+        headers: &HeaderMap,
+    ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
+        let config = &self.config;
+        match config.trusted.judge(hop) {
+            Trust::Trusted => config.decode(headers),
+            Trust::Untrusted => {
+                Err(ForwardedClientCertError::Untrusted { header: config.owned.find(headers).cloned() })
+            }
+            Trust::Unknown => Err(ForwardedClientCertError::HopUnknown),
+        }
+    }
+
+    /// The same, and removes what must not be believed: all the dialect's headers, or, from a trusted proxy, those in
+    /// other spellings.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read). The headers are cleaned all the same.
+    pub fn receive(
+        &self,
+        hop: &Hop<'_>,
+        headers: &mut HeaderMap,
+    ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
+        let outcome = self.read(hop, headers);
+        let owned = &self.config.owned;
+        let stripped = match &outcome {
+            Err(ForwardedClientCertError::Untrusted { .. } | ForwardedClientCertError::HopUnknown) => {
+                owned.strip(headers)
+            }
+            _ => owned.strip_other_spellings(headers),
+        };
+        if stripped > 0 {
+            #[cfg(feature = "tracing")]
+            tracing::debug!(stripped, peer = ?hop.ip(), "removed headers that only a trusted proxy may write");
+        }
+        if outcome.as_ref().is_err_and(|error| *error == ForwardedClientCertError::HopUnknown) {
+            self.config.warned.call_once(warn_hop_unknown);
+        }
+        outcome
+    }
+}
+
+impl<D> ForwardedClientCertLayer<D> {
+    /// The address at the other end of the connection, for servers other than axum's: the layer is then made for one
+    /// connection, which costs a clone of it, and that is two reference counts.
+    ///
+    /// ```
+    /// # use tower::{Layer, service_fn};
+    /// # use tower_client_cert::forwarded::{ForwardedClientCertLayer, TrustedProxies};
+    /// # fn serve<S: Clone>(
+    /// #     layer: &ForwardedClientCertLayer, app: &S, stream: &std::net::TcpStream
+    /// # ) -> std::io::Result<()> {
+    /// let service = layer.clone().with_peer_ip(stream.peer_addr()?.ip()).layer(app.clone());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_peer_ip(self, ip: IpAddr) -> Self {
+        Self { peer_ip: Some(ip), ..self }
+    }
+
+    pub(super) fn peer_ip(&self) -> Option<IpAddr> {
+        self.peer_ip
+    }
+
+    pub(super) fn owned(&self) -> Arc<OwnedHeaders> {
+        Arc::clone(&self.config.owned)
+    }
+}
+
+impl<D: Dialect> Config<D> {
+    fn decode(&self, headers: &HeaderMap) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
+        match self.dialect.decode(headers) {
+            Ok(Some(cert)) => ForwardedClientCert::new(cert),
+            Ok(None) => Err(ForwardedClientCertError::Absent),
+            Err(error) => Err(ForwardedClientCertError::Malformed(error)),
+        }
+    }
+}
+
+fn warn_hop_unknown() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!("ForwardedClientCertLayer believes nobody: {}", ForwardedClientCertError::HopUnknown);
+}
+
+impl<S, D> Layer<S> for ForwardedClientCertLayer<D> {
+    type Service = ReadForwardedClientCert<S, D>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ReadForwardedClientCert::new(inner, self.clone())
+    }
+}
+
+impl<D> Clone for ForwardedClientCertLayer<D> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config), peer_ip: self.peer_ip }
+    }
+}
+
+impl<D> fmt::Debug for ForwardedClientCertLayer<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForwardedClientCertLayer")
+            .field("dialect", &std::any::type_name::<D>())
+            .field("trusted", &self.config.trusted)
+            .field("peer_ip", &self.peer_ip)
+            .finish_non_exhaustive()
+    }
+}

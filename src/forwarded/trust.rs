@@ -1,0 +1,298 @@
+//! Whose headers to believe.
+
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
+#[cfg(feature = "x509")]
+use rustls_pki_types::CertificateDer;
+
+use super::fingerprint::Fingerprint;
+use crate::peer::TlsConnectInfo;
+
+/// The proxies whose headers are believed. None, unless said otherwise.
+///
+/// A proxy is known by the address it connects from, or by the client certificate with which it does. If several are
+/// named, any one of them will do.
+///
+/// ```
+/// use ipnet::IpNet;
+/// use tower_client_cert::forwarded::TrustedProxies;
+///
+/// let network: IpNet = "10.1.0.0/16".parse()?;
+/// let sidecar: std::net::IpAddr = "127.0.0.1".parse()?;
+/// let trusted = TrustedProxies::none().ip_range(network).ip_range(sidecar);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "it is for a `ForwardedClientCertLayer`"]
+pub struct TrustedProxies {
+    whoever_can_connect: bool,
+    ranges: Vec<IpNet>,
+    fingerprints: Vec<Fingerprint>,
+    #[cfg(feature = "x509")]
+    names: Vec<Name>,
+}
+
+#[cfg(feature = "x509")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    Dns(String),
+    Uri(String),
+}
+
+/// What a hop is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    Trusted,
+    Untrusted,
+    /// Nothing that was asked for is known of the hop.
+    Unknown,
+}
+
+impl TrustedProxies {
+    /// Nobody: every header is removed and none is read.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Proxies that connect from these addresses: an `IpNet`, or a single `IpAddr`.
+    ///
+    /// Everything else at these addresses is believed too, so name the proxies and not the network, where you can.
+    /// IPv4-mapped IPv6 addresses (`::ffff:10.0.0.1`) count as IPv4, on both sides.
+    pub fn ip_range(mut self, range: impl Into<IpNet>) -> Self {
+        self.ranges.push(unmapped(range.into()));
+        self
+    }
+
+    /// The proxy that connects with this client certificate.
+    ///
+    /// Like the names below, it counts only if this server verified the certificate on this very connection.
+    pub fn client_cert_fingerprint(mut self, fingerprint: Fingerprint) -> Self {
+        self.fingerprints.push(fingerprint);
+        self
+    }
+
+    /// Proxies that connect with a client certificate for this DNS name: one of its subject alternative names, in any
+    /// case. The name is taken as it is: `*.example.com` is that of a certificate for `*.example.com`.
+    #[cfg(feature = "x509")]
+    pub fn client_cert_dns_name(mut self, name: impl Into<String>) -> Self {
+        self.names.push(Name::Dns(name.into()));
+        self
+    }
+
+    /// Proxies that connect with a client certificate for this URI: one of its subject alternative names, byte for
+    /// byte. For example a SPIFFE ID.
+    #[cfg(feature = "x509")]
+    pub fn client_cert_uri(mut self, uri: impl Into<String>) -> Self {
+        self.names.push(Name::Uri(uri.into()));
+        self
+    }
+
+    /// **Anybody who can open a connection to this server**, who can then claim to be any client.
+    ///
+    /// For a server that nobody but the proxy can reach, because it listens on a Unix socket for example.
+    pub fn trust_whoever_can_connect(mut self) -> Self {
+        self.whoever_can_connect = true;
+        self
+    }
+
+    pub(super) fn judge(&self, hop: &Hop<'_>) -> Trust {
+        if self.whoever_can_connect {
+            return Trust::Trusted;
+        }
+        let by_address = hop.ip.filter(|_| !self.ranges.is_empty()).map(|ip| self.has_address(ip));
+        if by_address == Some(true) {
+            return Trust::Trusted;
+        }
+        let by_certificate =
+            hop.tls.filter(|_| self.names_a_certificate()).map(|tls| self.has_certificate(tls));
+        match (by_address, by_certificate) {
+            (_, Some(true)) => Trust::Trusted,
+            (None, None) if !self.ranges.is_empty() || self.names_a_certificate() => Trust::Unknown,
+            _ => Trust::Untrusted,
+        }
+    }
+
+    fn has_address(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.ranges.iter().any(|range| range.contains(&ip))
+    }
+
+    fn names_a_certificate(&self) -> bool {
+        #[cfg(feature = "x509")]
+        let by_name = !self.names.is_empty();
+        #[cfg(not(feature = "x509"))]
+        let by_name = false;
+        by_name || !self.fingerprints.is_empty()
+    }
+
+    fn has_certificate(&self, tls: &TlsConnectInfo) -> bool {
+        let Some(peer) = tls.peer_certificates().filter(|peer| peer.is_verified()) else { return false };
+        let by_fingerprint =
+            !self.fingerprints.is_empty() && self.fingerprints.contains(&Fingerprint::of(peer.end_entity()));
+        #[cfg(feature = "x509")]
+        let by_name = !self.names.is_empty() && self.has_name_of(peer.end_entity());
+        #[cfg(not(feature = "x509"))]
+        let by_name = false;
+        by_fingerprint || by_name
+    }
+
+    /// A certificate whose names can't be read has none of ours.
+    #[cfg(feature = "x509")]
+    fn has_name_of(&self, certificate: &CertificateDer<'_>) -> bool {
+        use x509_parser::extensions::GeneralName;
+
+        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(certificate) else { return false };
+        let Ok(Some(san)) = certificate.subject_alternative_name() else { return false };
+        san.value.general_names.iter().any(|san| {
+            self.names.iter().any(|name| match (name, san) {
+                (Name::Dns(name), GeneralName::DNSName(san)) => name.eq_ignore_ascii_case(san),
+                (Name::Uri(uri), GeneralName::URI(san)) => uri == san,
+                _ => false,
+            })
+        })
+    }
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn unmapped(range: IpNet) -> IpNet {
+    let IpNet::V6(v6) = range else { return range };
+    v6.addr()
+        .to_ipv4_mapped()
+        .zip(v6.prefix_len().checked_sub(96))
+        .and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok())
+        .map_or(range, IpNet::V4)
+}
+
+/// What is known of the hop that sent a request: the other end of the connection it came over.
+///
+/// It must come from the connection, never from a header such as `X-Forwarded-For`.
+///
+/// ```
+/// use tower_client_cert::forwarded::Hop;
+///
+/// # fn with(stream: &std::net::TcpStream, tls: &tower_client_cert::TlsConnectInfo) -> std::io::Result<()> {
+/// let hop = Hop::unknown().at(stream.peer_addr()?.ip()).with_tls(tls);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Hop<'a> {
+    ip: Option<IpAddr>,
+    tls: Option<&'a TlsConnectInfo>,
+}
+
+impl<'a> Hop<'a> {
+    /// A hop of which nothing is known.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self { ip: None, tls: None }
+    }
+
+    /// The address it connected from.
+    #[must_use]
+    pub fn at(self, ip: IpAddr) -> Self {
+        Self { ip: Some(ip), ..self }
+    }
+
+    /// What the TLS handshake with it found out.
+    #[must_use]
+    pub fn with_tls(self, tls: &'a TlsConnectInfo) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::PeerCertificates;
+    use rustls_pki_types::CertificateDer;
+
+    fn der() -> CertificateDer<'static> {
+        CertificateDer::from(vec![0x30, 0x00])
+    }
+
+    fn range(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    fn at(ip: &str) -> Hop<'static> {
+        Hop::unknown().at(ip.parse().unwrap())
+    }
+
+    fn tls(verified: bool) -> TlsConnectInfo {
+        TlsConnectInfo::new(if verified {
+            PeerCertificates::judged(vec![der()], Ok(vec![der()]))
+        } else {
+            PeerCertificates::unverified(vec![der()])
+        })
+    }
+
+    #[test]
+    fn nobody_is_trusted_unless_named() {
+        let tls = tls(true);
+        for hop in [Hop::unknown(), at("127.0.0.1"), at("::1").with_tls(&tls)] {
+            assert_eq!(TrustedProxies::none().judge(&hop), Trust::Untrusted);
+            assert_eq!(TrustedProxies::default().judge(&hop), Trust::Untrusted);
+            let everybody = TrustedProxies::none().trust_whoever_can_connect();
+            assert_eq!(everybody.judge(&hop), Trust::Trusted);
+        }
+    }
+
+    #[test]
+    fn mapped_addresses_are_ipv4_addresses() {
+        for written in ["10.0.0.0/8", "::ffff:10.0.0.0/104"] {
+            let trusted = TrustedProxies::none().ip_range(range(written));
+            for ip in ["10.255.0.1", "::ffff:10.255.0.1"] {
+                assert_eq!(trusted.judge(&at(ip)), Trust::Trusted, "{written} {ip}");
+            }
+            for ip in ["11.0.0.1", "::ffff:11.0.0.1", "::10.0.0.1", "a00::1"] {
+                assert_eq!(trusted.judge(&at(ip)), Trust::Untrusted, "{written} {ip}");
+            }
+        }
+        let wide = TrustedProxies::none().ip_range(range("::/0"));
+        assert_eq!(wide.judge(&at("::ffff:10.0.0.1")), Trust::Untrusted);
+        assert_eq!(wide.judge(&at("2001:db8::1")), Trust::Trusted);
+    }
+
+    #[test]
+    fn a_range_is_no_wider_than_it_says() {
+        let one = TrustedProxies::none().ip_range("192.0.2.7".parse::<IpAddr>().unwrap());
+        assert_eq!(one.judge(&at("192.0.2.7")), Trust::Trusted);
+        assert_eq!(one.judge(&at("192.0.2.6")), Trust::Untrusted);
+        // Host bits are ignored.
+        let net = TrustedProxies::none().ip_range(range("192.0.2.7/31"));
+        assert_eq!(net.judge(&at("192.0.2.6")), Trust::Trusted);
+        assert_eq!(net.judge(&at("192.0.2.8")), Trust::Untrusted);
+    }
+
+    #[test]
+    fn a_certificate_counts_only_if_it_was_verified() {
+        let trusted = TrustedProxies::none().client_cert_fingerprint(Fingerprint::of(&der()));
+        assert_eq!(trusted.judge(&Hop::unknown().with_tls(&tls(true))), Trust::Trusted);
+        assert_eq!(trusted.judge(&Hop::unknown().with_tls(&tls(false))), Trust::Untrusted);
+        assert_eq!(trusted.judge(&Hop::unknown().with_tls(&TlsConnectInfo::new(None))), Trust::Untrusted);
+        let other = TrustedProxies::none().client_cert_fingerprint([0; 32].into());
+        assert_eq!(other.judge(&Hop::unknown().with_tls(&tls(true))), Trust::Untrusted);
+    }
+
+    #[test]
+    fn one_answer_is_enough_and_no_answer_is_a_third_thing() {
+        let certificate = Fingerprint::of(&der());
+        let both = TrustedProxies::none().ip_range(range("10.0.0.0/8")).client_cert_fingerprint(certificate);
+        let (verified, unverified) = (tls(true), tls(false));
+        assert_eq!(both.judge(&Hop::unknown()), Trust::Unknown);
+        assert_eq!(both.judge(&at("10.0.0.1")), Trust::Trusted);
+        assert_eq!(both.judge(&at("10.0.0.1").with_tls(&unverified)), Trust::Trusted);
+        assert_eq!(both.judge(&at("11.0.0.1").with_tls(&verified)), Trust::Trusted);
+        assert_eq!(both.judge(&at("11.0.0.1")), Trust::Untrusted);
+        assert_eq!(both.judge(&Hop::unknown().with_tls(&unverified)), Trust::Untrusted);
+        let by_address = TrustedProxies::none().ip_range(range("10.0.0.0/8"));
+        assert_eq!(by_address.judge(&Hop::unknown().with_tls(&verified)), Trust::Unknown);
+    }
+}
