@@ -123,6 +123,7 @@ mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
 mod strip;
+mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 

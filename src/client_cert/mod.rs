@@ -1,6 +1,8 @@
 //! The layer that passes the client's certificate on in headers: strip, then write.
 
 mod layer;
+#[cfg(feature = "tracing")]
+mod log;
 mod service;
 mod source;
 

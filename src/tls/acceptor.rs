@@ -14,6 +14,7 @@ use super::plaintext;
 use super::verifier::{ChainError, ClientVerifier};
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
+use crate::telemetry;
 
 /// Shakes hands with a client and captures the certificates it presents.
 ///
@@ -91,6 +92,15 @@ impl ClientCertAcceptor {
     ///
     /// If the client is refused, is too slow, goes away or does not speak TLS: see [`AcceptError`].
     pub async fn accept<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let accepted = self.accept_in_time(io).await;
+        telemetry::handshake(accepted.as_ref().map(|(_, info)| info));
+        accepted
+    }
+
+    async fn accept_in_time<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
@@ -222,6 +232,26 @@ pub enum AcceptError {
         /// The policy.
         policy: ClientAuthPolicy,
     },
+}
+
+#[cfg(feature = "metrics")]
+impl AcceptError {
+    /// A word for dashboards.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::PlainHttp => "plain_http",
+            Self::Chain(_) | Self::NoCertificate { .. } | Self::NotVerified { .. } => "certificate",
+            Self::ForeignConfig { .. } => "configuration",
+            Self::Handshake(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+                    "certificate"
+                }
+                Some(_) => "tls",
+                None => "io",
+            },
+        }
+    }
 }
 
 /// rustls' own way to switch tickets off is not public.
