@@ -14,7 +14,9 @@ use rustls::server::{
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, KeyLog, ServerConfig, SignatureScheme, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, KeyLog, ServerConfig, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
+};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -443,6 +445,37 @@ async fn i5_a_lineage_of_sessions_ends_when_its_first_would() {
     }
 }
 
+/// rustls may find a session and not use it, for its cipher suite for example. What comes of the full handshake is a
+/// session of its own.
+#[tokio::test]
+async fn a_full_handshake_begins_a_new_lineage_whatever_was_offered() {
+    let world = World::new();
+    let alice = world.ca.client("alice");
+    for mode in modes() {
+        let [many, one] = [false, true].map(|only_one| {
+            let mut provider = (*provider()).clone();
+            if only_one {
+                // The one that is liked least. The server has no RSA key.
+                let usable = |suite: &&SupportedCipherSuite| {
+                    suite.version() == mode.version && !format!("{:?}", suite.suite()).contains("RSA")
+                };
+                provider.cipher_suites =
+                    provider.cipher_suites.iter().rfind(usable).copied().into_iter().collect();
+            }
+            let builder = RequireAndVerifyClientCert.verifier().provider(provider).roots([world.ca.der()]);
+            builder.session_lifetime(Duration::from_secs(HOUR)).build().unwrap()
+        });
+        assert_eq!(many.fingerprint(), one.fingerprint());
+        let client = world.client(Some(&alice), &mode);
+        welcome(&world.acceptor(&many, &mode.sessions), &client).await;
+        world.clock.advance(50 * MINUTE);
+        let acceptor = world.acceptor(&one, &mode.sessions);
+        assert!(!welcome(&acceptor, &client).await.resumed(), "{}", mode.name);
+        world.clock.advance(50 * MINUTE);
+        assert!(welcome(&acceptor, &client).await.resumed(), "{}", mode.name);
+    }
+}
+
 #[tokio::test]
 async fn i5_no_session_lives_for_longer_than_a_week() {
     let world = World::new();
@@ -513,7 +546,11 @@ async fn i4_a_foreign_configuration_leaves_no_session() {
         let client = world.client(Some(&alice), &mode);
         let error = visit(&confused, &client).await.unwrap_err();
         assert!(matches!(error, AcceptError::ForeignConfig { .. }), "{error}");
-        assert!(!welcome(&world.acceptor(&ours, &mode.sessions), &client).await.resumed(), "{}", mode.name);
+        let sound = world.acceptor(&ours, &mode.sessions);
+        assert!(!welcome(&sound, &client).await.resumed(), "{}", mode.name);
+        // Nor does it make use of one.
+        let error = visit(&confused, &client).await.unwrap_err();
+        assert!(matches!(error, AcceptError::ForeignConfig { .. }), "{}: {error}", mode.name);
     }
 }
 
