@@ -10,7 +10,6 @@ use tower_client_cert::dialect::{Dialect, Outgoing, VerifyStatus};
 pub fn decode(dialect: &dyn Dialect, input: &[u8]) {
     let Some(headers) = headers(dialect, input) else { return };
     match dialect.decode(&headers) {
-        Ok(None) => assert!(headers.is_empty() || !headers.contains_key(&dialect.header_names()[0])),
         Ok(Some(read)) if !read.certificates.is_empty() => {
             let mut written = HeaderMap::new();
             let status = match read.status {
@@ -21,7 +20,7 @@ pub fn decode(dialect: &dyn Dialect, input: &[u8]) {
             let again = dialect.decode(&written).expect("its own encoder's").expect("not absent");
             assert_eq!(again.certificates, read.certificates);
         }
-        Ok(Some(_)) => {}
+        Ok(_) => {}
         Err(error) => {
             let longest = headers.values().map(HeaderValue::len).max().unwrap_or(0);
             assert!(error.offset() <= longest, "{error}");

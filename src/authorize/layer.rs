@@ -9,8 +9,6 @@ use super::rule::Rule;
 use super::service::RequireClientCert;
 use super::source::{CertificateSource, FromConnection};
 use crate::identity::ClientIdentity;
-use crate::peer::TlsConnectInfo;
-use crate::policy::ClientAuthPolicy;
 
 /// Lets in requests whose client certificate a [`Rule`] lets in.
 ///
@@ -83,24 +81,15 @@ impl<S: Clone, R: Clone> RequireClientCertLayer<S, R> {
 impl<S: CertificateSource, R> Guard<S, R> {
     pub(super) fn check(&self, extensions: &Extensions) -> Result<ClientIdentity, Denied> {
         let evidence = self.source.evidence(extensions).map_err(|reason| {
-            self.warn_once_if_nobody_can_come_in(reason, extensions);
+            if let Some(hint) = self.source.setup_hint(extensions) {
+                self.warned.call_once(|| warn(hint));
+            }
             deny(reason, None)
         })?;
         let client = evidence.identity.map_err(|error| deny(Reason::Unreadable(error), None))?;
         match self.rule.check(&client, evidence.verification) {
             Ok(()) => Ok(client),
             Err(reason) => Err(deny(reason, Some(&client))),
-        }
-    }
-
-    fn warn_once_if_nobody_can_come_in(&self, reason: Reason, extensions: &Extensions) {
-        let policy = extensions.get().and_then(TlsConnectInfo::policy);
-        match (reason, policy) {
-            (Reason::MissingTls, _) => self.warned.call_once(warn_no_connect_info),
-            (Reason::MissingCert, Some(ClientAuthPolicy::NoClientCert)) => {
-                self.warned.call_once(warn_no_client_cert);
-            }
-            _ => {}
         }
     }
 }
@@ -126,23 +115,10 @@ fn deny(reason: Reason, client: Option<&ClientIdentity>) -> Denied {
     Denied::new(reason)
 }
 
-fn warn_no_connect_info() {
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn warn(hint: &str) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(
-        "RequireClientCertLayer lets nobody in: the request carries no TlsConnectInfo. Serve it with \
-         `axum::serve(TlsListener::new(listener, acceptor), tower_client_cert::make_service(app))`, or, in a server of \
-         your own, wrap the service of each connection with `info.layer(service)`, where \
-         `let (stream, info) = acceptor.accept(io).await?`"
-    );
-}
-
-fn warn_no_client_cert() {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(
-        "RequireClientCertLayer lets nobody in: the policy is NoClientCert, so no client is ever asked for a \
-         certificate. Build the verifier with `ClientAuthPolicy::VerifyClientCertIfGiven.verifier()`, or another policy \
-         that verifies"
-    );
+    tracing::warn!("RequireClientCertLayer lets nobody in: {hint}");
 }
 
 /// Makes the response for a request that is not let in. A closure from [`Denied`] to a response is one.

@@ -3,6 +3,7 @@ use http::Extensions;
 use super::denied::Reason;
 use crate::identity::{ClientIdentity, IdentityError};
 use crate::peer::{TlsConnectInfo, Verification};
+use crate::policy::ClientAuthPolicy;
 
 /// A client certificate that came with a request, and what it is worth.
 #[derive(Clone, Debug)]
@@ -48,6 +49,12 @@ pub trait CertificateSource {
     ///
     /// Why there is none: [`MissingCert`](Reason::MissingCert) for example.
     fn evidence(&self, extensions: &Extensions) -> Result<Evidence, Reason>;
+
+    /// If there is no certificate: what is missing from the server that there could be one, and how to add it. The
+    /// layer logs it once, as a warning. `None`, unless said otherwise.
+    fn setup_hint(&self, _extensions: &Extensions) -> Option<&'static str> {
+        None
+    }
 }
 
 impl<F> CertificateSource for F
@@ -68,5 +75,20 @@ impl CertificateSource for FromConnection {
         let info: &TlsConnectInfo = extensions.get().ok_or(Reason::MissingTls)?;
         let peer = info.peer_certificates().ok_or(Reason::MissingCert)?;
         Ok(Evidence::new(peer.identity().cloned(), peer.verification()))
+    }
+
+    fn setup_hint(&self, extensions: &Extensions) -> Option<&'static str> {
+        match extensions.get().map(TlsConnectInfo::policy) {
+            None => Some(
+                "the request carries no TlsConnectInfo. Serve it with `axum::serve(TlsListener::new(listener, \
+                 acceptor), tower_client_cert::make_service(app))`, or, in a server of your own, wrap the service of \
+                 each connection with `info.layer(service)`, where `let (stream, info) = acceptor.accept(io).await?`",
+            ),
+            Some(Some(ClientAuthPolicy::NoClientCert)) => Some(
+                "the policy is NoClientCert, so no client is ever asked for a certificate. Build the verifier with \
+                 `ClientAuthPolicy::VerifyClientCertIfGiven.verifier()`, or another policy that verifies",
+            ),
+            Some(_) => None,
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Nginx, Outgoing, Rfc9440,
-    Skipper,
+    Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Limits, Nginx, Outgoing,
+    Rfc9440, Skipper,
 };
 
 /// A dialect by its name, from a flag or a configuration file.
@@ -65,29 +65,44 @@ impl AnyDialect {
         self.name
     }
 
-    fn named(name: &'static str) -> Option<Self> {
+    /// How much to read.
+    ///
+    /// ```
+    /// use tower_client_cert::dialect::{AnyDialect, Limits};
+    ///
+    /// let dialect = "envoy".parse::<AnyDialect>()?.with_limits(Limits::new().max_certificates(3));
+    /// # Ok::<(), tower_client_cert::dialect::ParseDialectError>(())
+    /// ```
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self::named(self.name, limits).unwrap_or(self)
+    }
+
+    fn named(name: &'static str, limits: Limits) -> Option<Self> {
         fn shared(dialect: impl Dialect + Send + Sync + 'static) -> Arc<dyn Dialect + Send + Sync> {
             Arc::new(dialect)
         }
         let dialect = match name {
-            "skipper" => shared(Skipper::new()),
-            "traefik" => shared(Skipper::new().without_verify_header()),
-            "traefik-2.9.1" => shared(Skipper::new().without_verify_header().accept_escaped_items()),
+            "skipper" => shared(Skipper::new().with_limits(limits)),
+            "traefik" => shared(Skipper::new().without_verify_header().with_limits(limits)),
+            "traefik-2.9.1" => {
+                shared(Skipper::new().without_verify_header().accept_escaped_items().with_limits(limits))
+            }
             #[cfg(feature = "x509")]
             "traefik-info" => shared(super::TraefikInfo::new()),
-            "rfc9440" => shared(Rfc9440::new()),
-            "envoy" => shared(Envoy::new()),
-            "nginx" => shared(Nginx::new()),
-            "ingress-nginx" => shared(Nginx::ingress()),
-            "apache" => shared(Apache::new()),
-            "haproxy" => shared(HaProxy::new()),
-            "aws-alb" => shared(AwsAlb::passthrough()),
-            "aws-alb-verify" => shared(AwsAlb::verify()),
-            "aspnet-core" => shared(Base64Der::aspnet_core()),
-            "azure" => shared(Base64Der::azure()),
-            "caddy" => shared(Base64Der::caddy()),
-            "cloudflare" => shared(Base64Der::cloudflare()),
-            "cloud-foundry" => shared(Base64Der::cloud_foundry()),
+            "rfc9440" => shared(Rfc9440::new().with_limits(limits)),
+            "envoy" => shared(Envoy::new().with_limits(limits)),
+            "nginx" => shared(Nginx::new().with_limits(limits)),
+            "ingress-nginx" => shared(Nginx::ingress().with_limits(limits)),
+            "apache" => shared(Apache::new().with_limits(limits)),
+            "haproxy" => shared(HaProxy::new().with_limits(limits)),
+            "aws-alb" => shared(AwsAlb::passthrough().with_limits(limits)),
+            "aws-alb-verify" => shared(AwsAlb::verify().with_limits(limits)),
+            "aspnet-core" => shared(Base64Der::aspnet_core().with_limits(limits)),
+            "azure" => shared(Base64Der::azure().with_limits(limits)),
+            "caddy" => shared(Base64Der::caddy().with_limits(limits)),
+            "cloudflare" => shared(Base64Der::cloudflare().with_limits(limits)),
+            "cloud-foundry" => shared(Base64Der::cloud_foundry().with_limits(limits)),
             _ => return None,
         };
         Some(Self { name, dialect })
@@ -114,7 +129,9 @@ impl FromStr for AnyDialect {
     /// By the exact name.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let known = Self::NAMES.iter().find(|known| **known == name);
-        known.and_then(|name| Self::named(name)).ok_or_else(|| ParseDialectError { name: name.to_owned() })
+        known
+            .and_then(|name| Self::named(name, Limits::new()))
+            .ok_or_else(|| ParseDialectError { name: name.to_owned() })
     }
 }
 
@@ -130,6 +147,7 @@ impl fmt::Debug for AnyDialect {
     }
 }
 
+/// By name alone.
 impl PartialEq for AnyDialect {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

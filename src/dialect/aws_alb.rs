@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName};
 
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+#[cfg(feature = "x509")]
+use super::encoding::insert_text;
 use super::encoding::{decode_percent_pem, decode_text, insert, percent_pem};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
@@ -90,8 +92,8 @@ impl Dialect for AwsAlb {
                 {
                     let [serial_number, issuer, subject, validity] = _names;
                     insert(headers, serial_number, leaf.serial_number_hex());
-                    insert(headers, issuer, leaf.issuer());
-                    insert(headers, subject, leaf.subject());
+                    insert_text(headers, issuer, leaf.issuer());
+                    insert_text(headers, subject, leaf.subject());
                     let [from, to] = leaf.validity_rfc3339();
                     insert(headers, validity, format!("NotBefore={from};NotAfter={to}"));
                 }

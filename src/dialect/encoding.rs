@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rustls_pki_types::CertificateDer;
 
-use super::decode::{DecodeErrorKind, Field};
+use super::decode::{DecodeErrorKind, Field, only};
 use super::{DecodeError, VerifyStatus};
 
 type Certificates = Vec<CertificateDer<'static>>;
@@ -208,7 +208,8 @@ pub(super) fn decode_spaced_pem(field: &Field<'_>) -> Result<CertificateDer<'sta
     for byte in text.get_mut(inner).unwrap_or_default() {
         *byte = if *byte == b' ' { b'\n' } else { *byte };
     }
-    let mut certificates = pem_blocks(field, &text).map_err(|(offset, kind)| field.error(offset, kind))?;
+    let mut certificates =
+        pem_blocks(field, &text).map_err(|(offset, kind)| field.error(offset.min(value.len()), kind))?;
     match (certificates.pop(), certificates.is_empty()) {
         (Some(certificate), true) => Ok(certificate),
         _ => Err(field.error(0, DecodeErrorKind::Pem("more than one certificate"))),
@@ -258,11 +259,19 @@ pub(super) fn none_is_none(
     Ok(())
 }
 
-/// Text for people: printable ASCII.
+/// Text for people: printable ASCII. Empty is none: the name of a certificate may be empty.
 pub(super) fn decode_text(headers: &HeaderMap, header: &HeaderName) -> Result<Option<String>, DecodeError> {
-    let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
+    let Some(value) = only(headers, header)?.filter(|value| !value.is_empty()) else { return Ok(None) };
     let text = printable(value).ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Text))?;
     Ok(Some(text.to_owned()))
+}
+
+/// Writes such text, unless it is empty.
+#[cfg(feature = "x509")]
+pub(super) fn insert_text(headers: &mut HeaderMap, name: &HeaderName, text: String) {
+    if !text.is_empty() {
+        insert(headers, name, text);
+    }
 }
 
 pub(super) fn printable(bytes: &[u8]) -> Option<&str> {

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName};
 
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+#[cfg(feature = "x509")]
+use super::encoding::insert_text;
 use super::encoding::{decode_percent_pem, decode_status, decode_text, insert, none_is_none, percent_pem};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
@@ -84,8 +86,8 @@ impl Dialect for Nginx {
         #[cfg(feature = "x509")]
         if let [subject, issuer] = _names {
             if let Some(leaf) = leaf.first().and_then(|der| super::certificate::Certificate::parse(der)) {
-                insert(headers, subject, leaf.subject());
-                insert(headers, issuer, leaf.issuer());
+                insert_text(headers, subject, leaf.subject());
+                insert_text(headers, issuer, leaf.issuer());
             }
         }
     }

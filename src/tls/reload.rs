@@ -112,6 +112,9 @@ impl Reloader {
     /// Loads again, and serves new connections with the result. It reads files: in an async function, call it in
     /// [`spawn_blocking`](tokio::task::spawn_blocking).
     ///
+    /// Write the files first, all of them. Half a certificate is an error, but a chain that ends between two can't be
+    /// told from a shorter one.
+    ///
     /// # Errors
     ///
     /// If loading fails. What was loaded before stays in use then.
@@ -120,8 +123,8 @@ impl Reloader {
         match (self.0.load)() {
             Ok(acceptor) => {
                 announce(&acceptor);
-                self.0.current.send_replace(acceptor.source.current());
                 *lock(&self.0.last_error) = None;
+                self.0.current.send_replace(acceptor.source.current());
                 Ok(())
             }
             Err(error) => {

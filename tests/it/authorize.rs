@@ -268,6 +268,29 @@ async fn a_layer_that_lets_nobody_in_says_why_once() {
         }
     })
     .await;
-    assert_eq!(log.matches("lets nobody in").count(), 1, "{log}");
+    assert_eq!(log.matches("lets nobody in: the request carries no TlsConnectInfo").count(), 1, "{log}");
     assert_eq!(log.matches("reason=missing-tls").count(), 3, "{log}");
+}
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn a_policy_that_never_asks_is_a_mistake_at_the_edge_and_none_behind_a_proxy() {
+    let layer = RequireClientCertLayer::new(Rule::any_certificate());
+    let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
+    let request = || {
+        let mut request = Request::new(());
+        let info = TlsConnectInfo::new(None).with_policy(ClientAuthPolicy::NoClientCert);
+        request.extensions_mut().insert(info);
+        request
+    };
+    let log = logged(async {
+        layer.layer(inner).oneshot(request()).await.unwrap();
+    });
+    let log = log.await;
+    assert!(log.contains("lets nobody in: the policy is NoClientCert"), "{log}");
+    let log = logged(async {
+        layer.from_source(forwarded).layer(inner).oneshot(request()).await.unwrap();
+    });
+    let log = log.await;
+    assert!(log.contains("missing-cert") && !log.contains("lets nobody in"), "{log}");
 }

@@ -1,45 +1,34 @@
 //! `examples/backend.rs`, as a program.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, Outgoing, VerifyStatus};
 use tower_client_cert::forwarded::Fingerprint;
 
 use crate::forwarded::{request, send};
+use crate::harness::example;
 use crate::pki::Authority;
 
-fn program() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/backend");
-    assert!(
-        path.exists(),
-        "{}: build it with `cargo build --examples`, or run all of `cargo test`",
-        path.display()
-    );
-    Command::new(path)
-}
-
+/// Until dropped.
 struct Backend {
-    child: Child,
+    _child: Child,
     address: SocketAddr,
 }
 
 impl Backend {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = program()
-            .args(["--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    async fn start(arguments: &[&str]) -> Self {
+        let mut command = example("backend");
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
         let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
-        Self { child, address: address.parse().unwrap() }
+        Self { _child: child, address: address.parse().unwrap() }
     }
 
     async fn ask(&self, http2: bool, headers: &HeaderMap) -> (StatusCode, Value) {
@@ -50,19 +39,12 @@ impl Backend {
     }
 }
 
-impl Drop for Backend {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
 async fn it_reads_every_dialect_by_its_name() {
     let alice = Authority::root("CA").client("alice");
     let fingerprint = Fingerprint::of(&alice.chain[0]).to_string();
     for name in AnyDialect::NAMES.iter().filter(|name| **name != "traefik-info") {
-        let backend = Backend::start(&["--dialect", name, "--trusted-proxy", "127.0.0.1"]);
+        let backend = Backend::start(&["--dialect", name, "--trusted-proxy", "127.0.0.1"]).await;
         let dialect: AnyDialect = name.parse().unwrap();
         let mut headers = HeaderMap::new();
         dialect.encode(&Outgoing::new(&alice.chain, VerifyStatus::Success), &mut headers);
@@ -88,7 +70,7 @@ async fn it_believes_nobody_who_was_not_named() {
         (&["--trusted-proxy", "192.0.2.0/24"], StatusCode::FORBIDDEN),
         (&["--trusted-proxy", "192.0.2.0/24", "--trusted-proxy", "127.0.0.0/8"], StatusCode::OK),
     ] {
-        let (answered, answer) = Backend::start(arguments).ask(false, &headers).await;
+        let (answered, answer) = Backend::start(arguments).await.ask(false, &headers).await;
         assert_eq!(answered, status, "{answer}");
         let seen =
             answer["headers"].as_array().unwrap().iter().any(|name| name == "x-forwarded-tls-client-cert");
@@ -96,14 +78,14 @@ async fn it_believes_nobody_who_was_not_named() {
     }
 }
 
-#[test]
-fn a_wrong_flag_says_what_is_expected() {
+#[tokio::test]
+async fn a_wrong_flag_says_what_is_expected() {
     for (flag, value, says) in [
         ("--dialect", "rfc9441", "expected one of skipper, traefik"),
         ("--trusted-proxy", "10.0.0.0/33", "such as 10.0.0.0/8"),
         ("--listen", "8080", "invalid socket address"),
     ] {
-        let output = program().args([flag, value]).output().unwrap();
+        let output = example("backend").args([flag, value]).output().await.unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && text.contains(says) && text.contains(value), "{text}");
     }

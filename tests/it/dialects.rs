@@ -283,6 +283,11 @@ fn an_error_names_the_header_the_byte_and_whose_dialect_it_looks_like() {
         }
     }
 
+    // The byte is never past the value's end.
+    let error =
+        Apache::new().decode(&map(&[("ssl_client_cert", "-----BEGIN CERTIFICATE-----")])).unwrap_err();
+    assert_eq!(error.offset(), "-----BEGIN CERTIFICATE-----".len());
+
     // The byte is one of the value as it came, escapes and all.
     let value = value("nginx.ssl_client_escaped_cert");
     let cut = value.len() - "%0A".len();
@@ -309,6 +314,9 @@ fn limits_are_kept_before_anything_is_decoded() {
     refused(&HaProxy::new().with_limits(limits));
     refused(&HaProxy::new().chain_in_headers().with_limits(limits));
     refused(&AwsAlb::passthrough().with_limits(limits));
+    for name in ["skipper", "traefik", "traefik-2.9.1", "rfc9440", "apache", "haproxy", "aws-alb"] {
+        refused(&named(name).with_limits(limits));
+    }
 
     let limits = Limits::new().max_value_size(100);
     let garbage = "!".repeat(101);

@@ -2,10 +2,12 @@
 //! chooses.
 
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::serve::Listener;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -16,6 +18,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -137,12 +140,19 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(acceptor: ClientCertAcceptor, app: Router) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = tcp.local_addr().unwrap();
+        Self::on(TlsListener::new(tcp, acceptor), app)
+    }
+
+    pub(crate) fn on<L>(listener: TlsListener<L>, app: Router) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+        L::Io: Sync,
+    {
+        let address = listener.local_addr().unwrap();
         let (shutdown, stop) = oneshot::channel();
-        let serve =
-            axum::serve(TlsListener::new(tcp, acceptor), make_service(app)).with_graceful_shutdown(async {
-                let _ = stop.await;
-            });
+        let serve = axum::serve(listener, make_service(app)).with_graceful_shutdown(async {
+            let _ = stop.await;
+        });
         Self { address, shutdown: Some(shutdown), task: tokio::spawn(async { serve.await.unwrap() }) }
     }
 
@@ -214,4 +224,18 @@ pub(crate) fn skipper_value(chain: &[CertificateDer<'_>]) -> String {
     let items: Vec<_> =
         chain.iter().map(|der| base64::engine::general_purpose::STANDARD.encode(der)).collect();
     items.join(",")
+}
+
+/// An example that `cargo test` has built beside this test.
+pub(crate) fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is not there. `cargo test` builds it; `cargo test --test it` does not: run `cargo build --examples` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
+    command
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,39 +13,33 @@ use axum::body::Body;
 use axum::routing::get;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, SerialNumber};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType};
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ServerConfig};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use tower::Layer as _;
 use tower_client_cert::{
-    ClientAuthPolicy, ClientCertAcceptor, Reloader, ServerCertError, TlsConnectInfo, TrustLost,
-    UnverifiedReason, Verification, VerifierError,
+    ClientAuthPolicy, ClientCertAcceptor, Reloader, ServerCertError, TlsConnectInfo, VerifierError,
 };
 
 use crate::harness::{HttpClient, Server, ServerPki, connect, get as request, verifier};
 use crate::pki::{Authority, Identity};
 use crate::warnings::capture;
 
-use ClientAuthPolicy::{NoClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven};
+use ClientAuthPolicy::{NoClientCert, RequireAndVerifyClientCert};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// A server's files.
-struct Files {
+pub(crate) struct Files {
     dir: TempDir,
 }
 
 impl Files {
-    fn new(server: &Identity, ca: &Authority) -> Self {
+    pub(crate) fn new(server: &Identity, ca: &Authority) -> Self {
         let files = Self { dir: tempfile::tempdir().unwrap() };
         files.write_server(server);
         files.write("ca.crt", ca.pem());
@@ -58,7 +52,7 @@ impl Files {
     }
 
     /// In place, as an editor or a script does.
-    fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
         fs::write(self.path(name), contents).unwrap();
     }
 
@@ -67,7 +61,7 @@ impl Files {
         self.write("tls.key", server.key_pem());
     }
 
-    fn reloader(&self) -> Reloader {
+    pub(crate) fn reloader(&self) -> Reloader {
         self.reloader_with(RequireAndVerifyClientCert, |_| {})
     }
 
@@ -79,7 +73,7 @@ impl Files {
         Reloader::new(self.load(policy, configure)).unwrap()
     }
 
-    fn load(
+    pub(crate) fn load(
         &self,
         policy: ClientAuthPolicy,
         configure: impl Fn(&mut ServerConfig) + Send + Sync + 'static,
@@ -112,7 +106,7 @@ impl Drop for Watching {
 
 /// Waits for something that is bound to happen.
 pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(Duration::from_secs(300), async {
         while !holds().await {
             tokio::task::yield_now().await;
         }
@@ -127,20 +121,20 @@ pub(crate) async fn presented(address: SocketAddr, config: &ClientConfig) -> Cer
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
 }
 
-struct Pki {
-    server: ServerPki,
-    ca: Authority,
-    alice: Identity,
+pub(crate) struct Pki {
+    pub(crate) server: ServerPki,
+    pub(crate) ca: Authority,
+    pub(crate) alice: Identity,
 }
 
 impl Pki {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ca = Authority::root("client CA");
         let alice = ca.client("alice");
         Self { server: ServerPki::new(), ca, alice }
     }
 
-    fn files(&self) -> Files {
+    pub(crate) fn files(&self) -> Files {
         Files::new(&self.server.server, &self.ca)
     }
 
@@ -156,7 +150,7 @@ impl Pki {
         })
     }
 
-    fn client(&self) -> ClientConfig {
+    pub(crate) fn client(&self) -> ClientConfig {
         self.server.client(Some(&self.alice), &[&TLS13])
     }
 }
@@ -377,7 +371,7 @@ async fn send_requests_over_one_connection(
     }
 }
 
-async fn http2(address: SocketAddr, mut config: ClientConfig) -> SendRequest<Body> {
+pub(crate) async fn http2(address: SocketAddr, mut config: ClientConfig) -> SendRequest<Body> {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let io = TokioIo::new(connect(address, &config).await.unwrap());
     let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
@@ -430,7 +424,7 @@ async fn no_request_is_lost_while_files_change_a_hundred_times() {
         assert_eq!(presented(server.address, &pki.client()).await, new.chain[0]);
         assert!(traffic.try_join_next().is_none(), "a request was lost");
     }
-    until(async || answered.load(Ordering::Relaxed) + over_it.load(Ordering::Relaxed) > 3_000).await;
+    until(async || answered.load(Ordering::Relaxed) + over_it.load(Ordering::Relaxed) > 2_000).await;
     assert!(answered.load(Ordering::Relaxed) > 100 && over_it.load(Ordering::Relaxed) > 100);
     assert!(traffic.try_join_next().is_none(), "a request was lost");
 }
@@ -466,7 +460,7 @@ async fn a_handshake_under_way_is_finished_with_what_it_began_with() {
 }
 
 /// Polls a future once.
-async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
         std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
         std::task::Poll::Pending => std::task::Poll::Ready(None),
@@ -494,169 +488,6 @@ async fn i5_no_session_outlives_a_reload() {
 
 async fn resumed(info: TlsConnectInfo) -> String {
     info.resumed().to_string()
-}
-
-/// One connection over HTTP/2, served as the documentation of `trust_lost` has it.
-struct Drained {
-    sender: SendRequest<Body>,
-    served: JoinHandle<TrustLost>,
-    release: Arc<Notify>,
-    arrived: Arc<Notify>,
-}
-
-impl Drained {
-    async fn connect(acceptor: &ClientCertAcceptor, config: ClientConfig) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (release, arrived) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let app = Router::new().route("/", get(async || "at once")).route("/slow", {
-            let (release, arrived) = (Arc::clone(&release), Arc::clone(&arrived));
-            get(async move || {
-                arrived.notify_one();
-                release.notified().await;
-                "at last"
-            })
-        });
-        let acceptor = acceptor.clone();
-        let served = tokio::spawn(async move {
-            let (tcp, _) = listener.accept().await.unwrap();
-            let (stream, info) = acceptor.accept(tcp).await.unwrap();
-            let service = TowerToHyperService::new(info.layer(app));
-            let server = auto::Builder::new(TokioExecutor::new());
-            let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
-            let lost = tokio::select! {
-                result = connection.as_mut() => panic!("ended by itself: {result:?}"),
-                lost = acceptor.trust_lost(&info) => lost,
-            };
-            connection.as_mut().graceful_shutdown();
-            connection.await.unwrap();
-            lost
-        });
-        Self { sender: http2(address, config).await, served, release, arrived }
-    }
-
-    async fn get(&mut self, path: &str) -> hyper::Result<String> {
-        let uri = format!("https://localhost{path}");
-        let response = self.sender.send_request(http::Request::get(uri).body(Body::empty()).unwrap()).await?;
-        Ok(crate::harness::read(response).await.into_body())
-    }
-}
-
-#[tokio::test]
-async fn a_connection_whose_certificate_is_revoked_is_drained_and_no_other() {
-    let pki = Pki::new();
-    let files = pki.files();
-    let reloader = files.reloader();
-    let serial = SerialNumber::from(4711);
-    let mallory = pki.ca.issue("mallory", |params| params.serial_number = Some(serial.clone()));
-    let config = pki.server.client(Some(&mallory), &[&TLS13]);
-    let mut mallory = Drained::connect(&reloader.acceptor(), config).await;
-    let mut alice = Drained::connect(&reloader.acceptor(), pki.client()).await;
-    assert_eq!(mallory.get("/").await.unwrap(), "at once");
-
-    // A reload that changes nothing for either.
-    reloader.reload().unwrap();
-    let (arrived, release) = (Arc::clone(&mallory.arrived), Arc::clone(&mallory.release));
-    let (sent, answer) = oneshot::channel();
-    let mut sender = mallory.sender.clone();
-    tokio::spawn(async move {
-        let slow = http::Request::get("https://localhost/slow").body(Body::empty()).unwrap();
-        let response = sender.send_request(slow).await.unwrap();
-        let _ = sent.send(crate::harness::read(response).await.into_body());
-    });
-    arrived.notified().await;
-
-    files.write("ca.crl", pki.ca.crl_pem(&[&serial], time::Duration::days(7)));
-    reloader.reload().unwrap();
-    // What is being answered is answered; nothing new is.
-    until(async || mallory.get("/").await.is_err()).await;
-    release.notify_one();
-    assert_eq!(answer.await.unwrap(), "at last");
-    let verification = Verification::Unverified(UnverifiedReason::Revoked);
-    assert_eq!(mallory.served.await.unwrap(), TrustLost::NotVerified { verification });
-
-    assert_eq!(alice.get("/").await.unwrap(), "at once");
-    assert!(!alice.served.is_finished());
-}
-
-/// A connection that was accepted, of which only what was found out is kept.
-async fn accept(acceptor: &ClientCertAcceptor, config: ClientConfig) -> TlsConnectInfo {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let client = tokio::spawn(async move { connect(address, &config).await });
-    let (tcp, _) = listener.accept().await.unwrap();
-    let (_stream, info) = acceptor.accept(tcp).await.unwrap();
-    client.await.unwrap().unwrap();
-    info
-}
-
-#[tokio::test]
-async fn trust_is_lost_with_the_ca_and_with_a_tighter_policy() {
-    let pki = Pki::new();
-    let files = pki.files();
-    let tight = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let reloader = {
-        let tight = Arc::clone(&tight);
-        let lenient = files.load(VerifyClientCertIfGiven, |_| {});
-        let strict = files.load(RequireAndVerifyClientCert, |_| {});
-        Reloader::new(move || if tight.load(Ordering::Relaxed) { strict() } else { lenient() }).unwrap()
-    };
-    let acceptor = reloader.acceptor();
-    let alice = accept(&acceptor, pki.client()).await;
-    let anonymous = accept(&acceptor, pki.server.client(None, &[&TLS12])).await;
-    let mut alices = std::pin::pin!(acceptor.trust_lost(&alice));
-    let mut anonymouses = std::pin::pin!(acceptor.trust_lost(&anonymous));
-
-    reloader.reload().unwrap();
-    assert_eq!(poll_once(alices.as_mut()).await, None);
-    assert_eq!(poll_once(anonymouses.as_mut()).await, None);
-
-    tight.store(true, Ordering::Relaxed);
-    reloader.reload().unwrap();
-    assert_eq!(poll_once(alices.as_mut()).await, None);
-    let policy = RequireAndVerifyClientCert;
-    assert_eq!(anonymouses.await, TrustLost::NoCertificate { policy });
-
-    files.write("ca.crt", Authority::root("another CA").pem());
-    reloader.reload().unwrap();
-    let verification = Verification::Unverified(UnverifiedReason::UnknownIssuer);
-    assert_eq!(alices.await, TrustLost::NotVerified { verification });
-    // Who asks late is told at once.
-    assert_eq!(acceptor.trust_lost(&alice).await, TrustLost::NotVerified { verification });
-}
-
-/// A clock that is set by hand.
-#[derive(Debug)]
-struct Clock(AtomicU64);
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::Relaxed))))
-    }
-}
-
-#[tokio::test]
-async fn trust_is_lost_when_the_certificate_expires() {
-    let pki = Pki::new();
-    let clock = Arc::new(Clock(AtomicU64::new(UnixTime::now().as_secs())));
-    let verifier = verifier(RequireAndVerifyClientCert).roots([pki.ca.der()]).build().unwrap();
-    let mut config = pki.server.config(&verifier);
-    config.time_provider = Arc::clone(&clock) as Arc<dyn TimeProvider>;
-    let acceptor = ClientCertAcceptor::new(config, verifier);
-    let info = accept(&acceptor, pki.client()).await;
-
-    let mut lost = std::pin::pin!(acceptor.trust_lost(&info));
-    assert_eq!(poll_once(lost.as_mut()).await, None);
-    // From here on time passes as fast as nobody has anything to do; the certificate is good for 30 days.
-    tokio::time::pause();
-    let begun = tokio::time::Instant::now();
-    clock.0.fetch_add(29 * 86_400, Ordering::Relaxed);
-    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
-    assert_eq!(poll_once(lost.as_mut()).await, None);
-    clock.0.fetch_add(86_400 + 1, Ordering::Relaxed);
-    let verification = Verification::Unverified(UnverifiedReason::Expired);
-    assert_eq!(lost.await, TrustLost::NotVerified { verification });
-    assert!(begun.elapsed() <= Duration::from_secs(4 * 3600), "it looks at the clock every hour");
 }
 
 #[tokio::test]

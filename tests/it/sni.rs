@@ -318,6 +318,33 @@ async fn i13_coalesced_requests_over_http2_are_misdirected_one_by_one() {
 }
 
 #[tokio::test]
+async fn curl_is_told_that_its_request_is_misdirected() {
+    let port = Port::new();
+    let server = Server::start(port.acceptor.clone(), app()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, port.pki.ca.pem()).unwrap();
+    for version in ["--http1.1", "--http2"] {
+        for (host, expected) in
+            [("open.example", "200"), ("alias.example", "200"), ("strict.example.:443", "421")]
+        {
+            let output = tokio::process::Command::new("curl")
+                .args(["--silent", "--show-error", "--max-time", "30", version, "--cacert"])
+                .arg(&ca)
+                .args(["--resolve", &format!("open.example:{}:127.0.0.1", server.address.port())])
+                .args(["--header", &format!("Host: {host}"), "--output", "/dev/null"])
+                .args(["--write-out", "%{http_code}"])
+                .arg(format!("https://open.example:{}/", server.address.port()))
+                .output()
+                .await
+                .unwrap();
+            let status = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(status, expected, "{version} {host}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
+#[tokio::test]
 async fn with_one_policy_every_host_is_passed_on() {
     let pki = ServerPki::new();
     let server = Server::start(pki.acceptor(verifier(NoClientCert).build().unwrap()), app()).await;

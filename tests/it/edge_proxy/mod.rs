@@ -23,22 +23,8 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Semaphore;
 
-use crate::harness::{HttpClient, ServerPki, connect};
+use crate::harness::{HttpClient, ServerPki, connect, example};
 use crate::pki::{Authority, Identity};
-
-/// An example that `cargo test` has built beside this test.
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is not there. `cargo test` builds it; `cargo test --test it` does not: run `cargo build --examples` first",
-        path.display()
-    );
-    let mut command = Command::new(path);
-    command.env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
 
 async fn output(command: &mut Command) -> (Output, String, String) {
     let output = command.output().await.unwrap();

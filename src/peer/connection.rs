@@ -1,0 +1,222 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::certificates::PeerCertificates;
+use super::encoded::{EncodedHeaders, Headers, LayerId};
+#[cfg(feature = "tls")]
+use crate::host::ChosenPolicy;
+use crate::policy::ClientAuthPolicy;
+
+/// The version of TLS that was negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+/// What the acceptor learned about one TLS connection: put on every request of it, as an extension.
+///
+/// It is there whether or not the client has a certificate, so that "no certificate" and "nobody looked" are two
+/// different things. It is a [`Layer`]: `info.layer(service)` puts it on each request that `service` gets, which is
+/// all that a server without axum has to do.
+///
+/// A clone is a reference count.
+///
+/// ```
+/// use http::Request;
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_client_cert::{ClientAuthPolicy, TlsConnectInfo};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let info = TlsConnectInfo::new(None).with_policy(ClientAuthPolicy::RequestClientCert);
+/// let service = info.layer(service_fn(|request: Request<()>| async move {
+///     let info = request.extensions().get::<TlsConnectInfo>().expect("the layer puts it there");
+///     Ok::<_, std::convert::Infallible>(info.peer_certificates().is_none())
+/// }));
+/// assert!(service.oneshot(Request::new(())).await.unwrap());
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct TlsConnectInfo(Arc<Connection>);
+
+#[derive(Clone, Debug, Default)]
+struct Connection {
+    peer_certificates: Option<PeerCertificates>,
+    policy: Option<ClientAuthPolicy>,
+    server_name: Option<String>,
+    alpn_protocol: Option<Vec<u8>>,
+    protocol_version: Option<TlsVersion>,
+    resumed: bool,
+    #[cfg(feature = "tls")]
+    host_policy: Option<ChosenPolicy>,
+    headers: EncodedHeaders,
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Span>,
+}
+
+impl TlsConnectInfo {
+    /// A connection on which the client presented these certificates, or none. The rest is unknown.
+    ///
+    /// `ClientCertAcceptor` makes this itself; the constructor is for TLS stacks other than ours, and for tests.
+    ///
+    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`] it hands requests to the service
+    /// within that span.
+    #[must_use]
+    pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {
+        Self(Arc::new(Connection {
+            peer_certificates,
+            #[cfg(feature = "tracing")]
+            span: Some(tracing::Span::current()).filter(|span| !span.is_none()),
+            ..Connection::default()
+        }))
+    }
+
+    /// The policy under which the client was, or was not, asked.
+    #[must_use]
+    pub fn with_policy(self, policy: ClientAuthPolicy) -> Self {
+        self.with(|connection| connection.policy = Some(policy))
+    }
+
+    /// The name the client asked for (SNI).
+    #[must_use]
+    pub fn with_server_name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.with(|connection| connection.server_name = Some(name))
+    }
+
+    /// The protocol agreed on by ALPN, `h2` for example.
+    #[must_use]
+    pub fn with_alpn_protocol(self, protocol: impl Into<Vec<u8>>) -> Self {
+        let protocol = protocol.into();
+        self.with(|connection| connection.alpn_protocol = Some(protocol))
+    }
+
+    /// The version of TLS.
+    #[must_use]
+    pub fn with_protocol_version(self, version: TlsVersion) -> Self {
+        self.with(|connection| connection.protocol_version = Some(version))
+    }
+
+    /// Whether the session was resumed rather than made anew.
+    #[must_use]
+    pub fn with_resumed(self, resumed: bool) -> Self {
+        self.with(|connection| connection.resumed = resumed)
+    }
+
+    /// What hosts the policy was chosen for. Only the acceptor says so: it made the choice.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_host_policy(self, policy: ChosenPolicy) -> Self {
+        self.with(|connection| connection.host_policy = Some(policy))
+    }
+
+    /// Encoded headers stay behind: what was changed may be in them.
+    fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
+        let mut connection = Arc::unwrap_or_clone(self.0);
+        connection.headers = EncodedHeaders::default();
+        change(&mut connection);
+        Self(Arc::new(connection))
+    }
+
+    /// What the client presented, if anything.
+    #[must_use]
+    pub fn peer_certificates(&self) -> Option<&PeerCertificates> {
+        self.0.peer_certificates.as_ref()
+    }
+
+    /// The policy under which the client was, or was not, asked. `None` if the TLS stack did not say.
+    #[must_use]
+    pub fn policy(&self) -> Option<ClientAuthPolicy> {
+        self.0.policy
+    }
+
+    /// The name the client asked for (SNI), lower-case.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.0.server_name.as_deref()
+    }
+
+    /// The protocol agreed on by ALPN, `h2` for example.
+    #[must_use]
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.0.alpn_protocol.as_deref()
+    }
+
+    /// The version of TLS. `None` if the TLS stack did not say.
+    #[must_use]
+    pub fn protocol_version(&self) -> Option<TlsVersion> {
+        self.0.protocol_version
+    }
+
+    /// Whether the session was resumed. Its certificates were verified again all the same.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.0.resumed
+    }
+
+    /// What hosts the policy was chosen for. `None` if the TLS stack is not ours.
+    #[cfg(feature = "tls")]
+    pub(crate) fn host_policy(&self) -> Option<&ChosenPolicy> {
+        self.0.host_policy.as_ref()
+    }
+
+    /// The headers a layer writes for this connection, made by `encode` the first time that layer asks.
+    pub(crate) fn headers_once(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
+        self.0.headers.get_or_init(layer, encode)
+    }
+}
+impl<S> Layer<S> for TlsConnectInfo {
+    type Service = WithTlsConnectInfo<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WithTlsConnectInfo { inner, info: self.clone() }
+    }
+}
+
+/// Puts one connection's [`TlsConnectInfo`] on every request. Made by `TlsConnectInfo`'s [`Layer`].
+#[derive(Clone, Debug)]
+pub struct WithTlsConnectInfo<S> {
+    inner: S,
+    info: TlsConnectInfo,
+}
+
+impl<S, B> Service<Request<B>> for WithTlsConnectInfo<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.info.clone());
+        #[cfg(feature = "tracing")]
+        let _entered = self.info.0.span.as_ref().map(tracing::Span::enter);
+        self.inner.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_connection_forgets_what_was_encoded() {
+        let info = TlsConnectInfo::new(None);
+        let headers = |text| Headers::from([(http::header::VIA, HeaderValue::from_static(text))]);
+        info.headers_once(1, || headers("old"));
+        assert_eq!(info.with_resumed(true).headers_once(1, || headers("new")), headers("new"));
+    }
+}

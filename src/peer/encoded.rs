@@ -1,0 +1,68 @@
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderName, HeaderValue};
+
+/// Tells the layers apart that write headers on one connection.
+pub(crate) type LayerId = u64;
+
+/// Ready headers. A clone is a reference count, and so is a clone of each name and value.
+pub(crate) type Headers = Arc<[(HeaderName, HeaderValue)]>;
+
+/// An append-only list of what each layer wrote: readable without a lock, and shared by all streams of a connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EncodedHeaders(OnceLock<Box<EncodedBy>>);
+
+#[derive(Clone, Debug)]
+struct EncodedBy {
+    layer: LayerId,
+    headers: Headers,
+    next: EncodedHeaders,
+}
+
+impl EncodedHeaders {
+    /// Nobody stacks more layers than this. A program that makes a new layer for each request must not fill memory.
+    const MAX: usize = 8;
+
+    /// What `layer` wrote, made by `encode` the first time it asks.
+    pub(super) fn get_or_init(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
+        let mut slot = self;
+        for _ in 0..Self::MAX {
+            let entry = slot
+                .0
+                .get_or_init(|| Box::new(EncodedBy { layer, headers: encode(), next: Self::default() }));
+            if entry.layer == layer {
+                return Arc::clone(&entry.headers);
+            }
+            slot = &entry.next;
+        }
+        encode()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(number: u64) -> Headers {
+        Arc::from([(http::header::AGE, HeaderValue::from(number))])
+    }
+
+    #[test]
+    fn each_layer_encodes_once() {
+        let encoded = EncodedHeaders::default();
+        let first = encoded.get_or_init(1, || headers(1));
+        let other = encoded.get_or_init(2, || headers(2));
+        assert!(Arc::ptr_eq(&first, &encoded.get_or_init(1, || unreachable!("encoded already"))));
+        assert!(Arc::ptr_eq(&other, &encoded.get_or_init(2, || unreachable!("encoded already"))));
+        assert_ne!(first, other);
+    }
+
+    #[test]
+    fn layers_beyond_the_bound_still_get_their_own_headers() {
+        let encoded = EncodedHeaders::default();
+        for layer in 0..1_000 {
+            assert_eq!(encoded.get_or_init(layer, || headers(layer)), headers(layer));
+        }
+        assert_eq!(encoded.get_or_init(5, || unreachable!("among the first")), headers(5));
+    }
+}

@@ -1,0 +1,271 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, TrustAnchor,
+};
+use rustls::{DistinguishedName, RootCertStore};
+use webpki::{ExpirationPolicy, RevocationCheckDepth, UnknownStatusPolicy};
+
+use super::ClientVerifier;
+use crate::policy::ClientAuthPolicy;
+use crate::tls::fingerprint::{Fingerprint, Hasher};
+use crate::tls::trust::{Bytes, Crl, CrlSource, RootSource, VerifierError};
+use crate::tls::verdicts::Verdicts;
+
+/// What all clients of note take as names of CAs in a `CertificateRequest`.
+const MAX_ROOT_HINTS: usize = 16 * 1024;
+
+/// RFC 8446 section 4.6.1: no ticket is used for longer.
+const MAX_SESSION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl ClientAuthPolicy {
+    /// Starts a [`ClientVerifier`] that carries this policy out.
+    ///
+    /// ```
+    /// use tower_client_cert::{ClientAuthPolicy, VerifierError};
+    ///
+    /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// // No client CA, so certificates are passed on unchecked, and say so.
+    /// let verifier = ClientAuthPolicy::RequestClientCert.verifier().provider(provider.clone()).build()?;
+    /// assert_eq!(verifier.policy(), ClientAuthPolicy::RequestClientCert);
+    ///
+    /// // A policy that verifies needs something to verify with.
+    /// let error = ClientAuthPolicy::RequireAndVerifyClientCert.verifier().provider(provider).build().unwrap_err();
+    /// assert!(matches!(error, VerifierError::NoRoots { .. }));
+    /// # Ok::<(), VerifierError>(())
+    /// ```
+    pub fn verifier(self) -> ClientVerifierBuilder {
+        ClientVerifierBuilder {
+            policy: self,
+            roots: Vec::new(),
+            crls: Vec::new(),
+            provider: None,
+            root_hints: true,
+            max_certificates: 5,
+            max_certificate_size: 32 * 1024,
+            session_lifetime: Duration::from_secs(24 * 60 * 60),
+            revocation: Revocation {
+                depth: RevocationCheckDepth::Chain,
+                unknown_status: UnknownStatusPolicy::Deny,
+                expiration: ExpirationPolicy::Enforce,
+            },
+        }
+    }
+}
+
+/// Collects what a [`ClientVerifier`] needs. Made by [`ClientAuthPolicy::verifier`].
+///
+/// Files are read, and everything is checked, in [`build`](Self::build).
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens until `build`"]
+pub struct ClientVerifierBuilder {
+    policy: ClientAuthPolicy,
+    roots: Vec<RootSource>,
+    crls: Vec<CrlSource>,
+    provider: Option<Arc<CryptoProvider>>,
+    root_hints: bool,
+    max_certificates: usize,
+    max_certificate_size: usize,
+    session_lifetime: Duration,
+    revocation: Revocation,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Revocation {
+    pub(super) depth: RevocationCheckDepth,
+    pub(super) unknown_status: UnknownStatusPolicy,
+    pub(super) expiration: ExpirationPolicy,
+}
+
+impl ClientVerifierBuilder {
+    /// Client CAs from a file: any number in PEM, or one in DER. Adds to those already given.
+    ///
+    /// Under the policies that do not verify, certificates are *judged* with them all the same: see
+    /// [`PeerCertificates::verification`].
+    pub fn roots_from_file(self, path: impl AsRef<Path>) -> Self {
+        self.root_source(RootSource::Bytes(Bytes::File(path.as_ref().to_owned())))
+    }
+
+    /// Client CAs from the contents of such a file.
+    pub fn roots_from_pem(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_source(RootSource::Bytes(Bytes::Given(pem.into())))
+    }
+
+    /// Client CAs, in DER.
+    pub fn roots(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.root_source(RootSource::Certificates(certificates.into_iter().collect()))
+    }
+
+    /// Client CAs from rustls' own store.
+    pub fn root_store(self, store: impl Into<Arc<RootCertStore>>) -> Self {
+        self.root_source(RootSource::Store(store.into()))
+    }
+
+    fn root_source(mut self, source: RootSource) -> Self {
+        self.roots.push(source);
+        self
+    }
+
+    /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
+    ///
+    /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
+    /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
+    /// [`allow_unknown_revocation_status`](Self::allow_unknown_revocation_status) and
+    /// [`allow_expired_crls`](Self::allow_expired_crls) each take a part of that back.
+    pub fn crls_from_file(self, path: impl AsRef<Path>) -> Self {
+        self.crl_source(CrlSource::Bytes(Bytes::File(path.as_ref().to_owned())))
+    }
+
+    /// Certificate revocation lists from the contents of such a file.
+    pub fn crls_from_pem(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.crl_source(CrlSource::Bytes(Bytes::Given(pem.into())))
+    }
+
+    /// Certificate revocation lists, in DER.
+    pub fn crls(self, crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>) -> Self {
+        self.crl_source(CrlSource::Crls(crls.into_iter().collect()))
+    }
+
+    fn crl_source(mut self, source: CrlSource) -> Self {
+        self.crls.push(source);
+        self
+    }
+
+    /// Look for the client's own certificate in the CRLs, and not for those of its issuers.
+    pub fn only_check_end_entity_revocation(mut self) -> Self {
+        self.revocation.depth = RevocationCheckDepth::EndEntity;
+        self
+    }
+
+    /// Take a certificate whose issuer has no CRL among those given for one that is not revoked.
+    pub fn allow_unknown_revocation_status(mut self) -> Self {
+        self.revocation.unknown_status = UnknownStatusPolicy::Allow;
+        self
+    }
+
+    /// Believe a CRL after its `nextUpdate` too. An attacker who can keep new ones from arriving then keeps a revoked
+    /// certificate in use.
+    pub fn allow_expired_crls(mut self) -> Self {
+        self.revocation.expiration = ExpirationPolicy::Ignore;
+        self
+    }
+
+    /// The cryptography to use, instead of the process's default.
+    pub fn provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
+        self.provider = Some(provider.into());
+        self
+    }
+
+    /// Do not send the names of the client CAs to the client. Browsers then offer all certificates they have.
+    pub fn without_root_hints(mut self) -> Self {
+        self.root_hints = false;
+        self
+    }
+
+    /// The most certificates a client may present, its own included: 5 unless set.
+    ///
+    /// Building a path through many costs exponential time, and anybody can send them.
+    pub fn max_certificates(mut self, max: usize) -> Self {
+        self.max_certificates = max;
+        self
+    }
+
+    /// The largest certificate a client may present, in bytes of DER: 32 KiB unless set. TLS itself allows 64 KiB for
+    /// the whole chain.
+    pub fn max_certificate_size(mut self, bytes: usize) -> Self {
+        self.max_certificate_size = bytes;
+        self
+    }
+
+    /// How long a session may be resumed after the full handshake that began it, in whole seconds and however often:
+    /// 24 hours unless set, and never more than the 7 days of RFC 8446 section 4.6.1. Zero switches resumption off.
+    ///
+    /// It ends earlier if a certificate or a CRL does: see [`ClientCertAcceptor`](crate::ClientCertAcceptor).
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.session_lifetime = Duration::from_secs(lifetime.as_secs()).min(MAX_SESSION_LIFETIME);
+        self
+    }
+
+    /// Reads the files, and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a policy that verifies has no
+    /// roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
+    pub fn build(mut self) -> Result<Arc<ClientVerifier>, VerifierError> {
+        let provider = self
+            .provider
+            .take()
+            .or_else(|| CryptoProvider::get_default().cloned())
+            .ok_or(VerifierError::NoProvider)?;
+        let mut files = Vec::new();
+        let mut roots = Vec::new();
+        for source in std::mem::take(&mut self.roots) {
+            roots.extend(source.load(&mut files)?);
+        }
+        let mut crls = Vec::new();
+        for source in std::mem::take(&mut self.crls) {
+            crls.extend(source.load(&mut files)?);
+        }
+        if self.policy.verifies() && roots.is_empty() {
+            return Err(VerifierError::NoRoots { policy: self.policy });
+        }
+        let root_hints = if self.root_hints { root_hints(&roots)? } else { Vec::new() };
+        let fingerprint = self.fingerprint(&provider, &roots, &crls);
+        Ok(Arc::new(ClientVerifier {
+            policy: self.policy,
+            roots,
+            crls_expire: crls.iter().map(|crl| crl.next_update).collect(),
+            crls: crls.into_iter().map(|crl| crl.parsed).collect(),
+            files,
+            root_hints,
+            provider,
+            max_certificates: self.max_certificates,
+            max_certificate_size: self.max_certificate_size,
+            session_lifetime: self.session_lifetime,
+            revocation: self.revocation,
+            fingerprint,
+            verdicts: Verdicts::default(),
+        }))
+    }
+
+    /// Everything that a verdict depends on but the chain and the time.
+    fn fingerprint(&self, provider: &CryptoProvider, roots: &[TrustAnchor<'_>], crls: &[Crl]) -> Fingerprint {
+        let root = |root: &TrustAnchor<'_>| {
+            let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
+            match &root.name_constraints {
+                None => hasher.finish(),
+                Some(constraints) => hasher.bytes(constraints).finish(),
+            }
+        };
+        let crl = |crl: &Crl| Hasher::new("CRL").bytes(&crl.der).finish();
+        let algorithm = |algorithm: &&'static dyn SignatureVerificationAlgorithm| {
+            let (key, signature) = (algorithm.public_key_alg_id(), algorithm.signature_alg_id());
+            Hasher::new("algorithm").bytes(&key).bytes(&signature).finish()
+        };
+        Hasher::new("tower-client-cert session 1")
+            .bytes(self.policy.as_str().as_bytes())
+            .set(roots.iter().map(root))
+            .set(crls.iter().map(crl))
+            .number((self.revocation.depth == RevocationCheckDepth::Chain).into())
+            .number((self.revocation.unknown_status == UnknownStatusPolicy::Deny).into())
+            .number((self.revocation.expiration == ExpirationPolicy::Enforce).into())
+            .number(self.max_certificates as u64)
+            .number(self.max_certificate_size as u64)
+            .number(self.session_lifetime.as_secs())
+            .set(provider.signature_verification_algorithms.all.iter().map(algorithm))
+            .finish()
+    }
+}
+
+fn root_hints(roots: &[TrustAnchor<'_>]) -> Result<Vec<DistinguishedName>, VerifierError> {
+    let hints: Vec<_> = roots.iter().map(|root| DistinguishedName::in_sequence(&root.subject)).collect();
+    let bytes = hints.iter().map(|hint| hint.as_ref().len() + 2).sum();
+    if bytes > MAX_ROOT_HINTS {
+        return Err(VerifierError::RootHintsTooLarge { bytes, max: MAX_ROOT_HINTS });
+    }
+    Ok(hints)
+}

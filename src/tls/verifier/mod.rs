@@ -1,0 +1,318 @@
+mod builder;
+mod refusal;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use rustls::server::WantsServerCert;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, ConfigBuilder, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, ServerConfig,
+    SignatureScheme,
+};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationOptions,
+    RevocationOptionsBuilder,
+};
+
+pub use builder::ClientVerifierBuilder;
+pub use refusal::ChainError;
+
+use self::builder::Revocation;
+use self::refusal::{VerifyError, reason};
+use super::certificate;
+use super::file::FileRead;
+use super::fingerprint::Fingerprint;
+use super::handshake::{self, Observed, Verified};
+use super::trust::VerifierError;
+use super::verdicts::{Verdict, Verdicts};
+use crate::peer::PeerCertificates;
+use crate::policy::ClientAuthPolicy;
+
+/// Carries a [`ClientAuthPolicy`] out in rustls, and judges certificates.
+///
+/// Whatever the policy, a chain is refused if it has too many certificates, one that is too large, or one that is
+/// not a certificate; and so is a client that does not prove that it holds the private key.
+///
+/// Under [`RequestClientCert`](ClientAuthPolicy::RequestClientCert) and
+/// [`RequireAnyClientCert`](ClientAuthPolicy::RequireAnyClientCert) everything else that Go takes is taken, X.509 v1
+/// and unknown critical extensions included, as far as the crypto provider knows the key. Under the other two webpki
+/// decides, for the extended key usage `clientAuth`; where it differs from Go is listed in the [crate's
+/// documentation](crate#differences-from-go).
+#[derive(Debug)]
+pub struct ClientVerifier {
+    policy: ClientAuthPolicy,
+    roots: Vec<TrustAnchor<'static>>,
+    crls: Vec<CertRevocationList<'static>>,
+    crls_expire: Vec<UnixTime>,
+    #[cfg_attr(not(feature = "reload"), allow(dead_code))]
+    files: Vec<FileRead>,
+    root_hints: Vec<DistinguishedName>,
+    provider: Arc<CryptoProvider>,
+    max_certificates: usize,
+    max_certificate_size: usize,
+    session_lifetime: Duration,
+    revocation: Revocation,
+    fingerprint: Fingerprint,
+    verdicts: Verdicts,
+}
+
+impl ClientVerifier {
+    /// The policy it carries out.
+    #[must_use]
+    pub fn policy(&self) -> ClientAuthPolicy {
+        self.policy
+    }
+
+    /// The files it was made of.
+    #[cfg(feature = "reload")]
+    pub(super) fn files(&self) -> &[FileRead] {
+        &self.files
+    }
+
+    pub(super) fn provider(&self) -> &CryptoProvider {
+        &self.provider
+    }
+
+    /// SHA-256 over everything that its answers depend on: the policy, the roots, the CRLs, the options and limits, and
+    /// the signature algorithms of the crypto provider.
+    ///
+    /// A session is resumed only under the fingerprint it was made under. Replicas that are to resume each other's
+    /// must have the same, and a reload that does not change it changes nothing. Files are not in it, nor the order of
+    /// what is in them.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// When the first of the CRLs is out of date, its `nextUpdate`. `None` if there are none.
+    ///
+    /// From then on no certificate that it speaks for verifies, unless
+    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set. Watch it.
+    #[must_use]
+    pub fn crl_next_update(&self) -> Option<UnixTime> {
+        self.crls_expire.iter().min().copied()
+    }
+
+    pub(super) fn session_lifetime(&self) -> Duration {
+        self.session_lifetime
+    }
+
+    /// Starts a rustls configuration that uses this verifier; the server's own certificate comes next.
+    ///
+    /// Hand the result to [`ClientCertAcceptor::new`](super::ClientCertAcceptor::new), together with the verifier.
+    ///
+    /// # Errors
+    ///
+    /// If the crypto provider supports none of the cipher suites that rustls deems safe.
+    pub fn server_config(
+        self: &Arc<Self>,
+    ) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, VerifierError> {
+        Ok(ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(VerifierError::UnusableProvider)?
+            .with_client_cert_verifier(Arc::clone(self) as Arc<dyn ClientCertVerifier>))
+    }
+
+    /// Says what certificates are worth at a point in time, whatever the policy. `None` if there are none.
+    ///
+    /// This is the only way to a [`PeerCertificates`] that is verified. It does not tell whether anyone holds the
+    /// private key: in a handshake, that is what the acceptor sees to.
+    ///
+    /// # Errors
+    ///
+    /// If they are more, or larger, than this verifier takes, or one of them is not a certificate.
+    pub fn judge(
+        &self,
+        presented: Vec<CertificateDer<'static>>,
+        now: UnixTime,
+    ) -> Result<Option<PeerCertificates>, ChainError> {
+        let Some((end_entity, intermediates)) = presented.split_first() else { return Ok(None) };
+        self.admit(end_entity, intermediates)?;
+        let verified = self.verify(end_entity, intermediates, now);
+        let verdict = verified.map(|verified| verified.path).map_err(|error| reason(&error));
+        Ok(PeerCertificates::judged(presented, verdict))
+    }
+
+    /// Bounds what a client sends before anything costly looks at it.
+    fn admit(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<(), ChainError> {
+        let count = intermediates.len().saturating_add(1);
+        if count > self.max_certificates {
+            return Err(ChainError::TooManyCertificates { count, max: self.max_certificates });
+        }
+        for (index, certificate) in std::iter::once(end_entity).chain(intermediates).enumerate() {
+            let bytes = certificate.len();
+            if bytes > self.max_certificate_size {
+                return Err(ChainError::TooLarge { index, bytes, max: self.max_certificate_size });
+            }
+            if certificate::public_key(certificate).is_none() {
+                return Err(ChainError::NotACertificate { index });
+            }
+        }
+        Ok(())
+    }
+
+    /// The verified path, looked for only if it is not known.
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Verified, VerifyError> {
+        let chain = Verdicts::key(end_entity, intermediates);
+        let verdict = match self.verdicts.get(&chain, now) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = self.build_path(end_entity, intermediates, now)?;
+                self.verdicts.insert(chain, verdict.clone());
+                verdict
+            }
+        };
+        Ok(Verified { path: verdict.path(end_entity, intermediates), until: verdict.until })
+    }
+
+    fn build_path(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Verdict, VerifyError> {
+        if self.roots.is_empty() {
+            return Err(VerifyError::NoRoots);
+        }
+        let crls: Vec<&CertRevocationList<'_>> = self.crls.iter().collect();
+        let parsed = EndEntityCert::try_from(end_entity)?;
+        let path = parsed.verify_for_usage(
+            self.algorithms().all,
+            &self.roots,
+            intermediates,
+            now,
+            KeyUsage::client_auth(),
+            self.revocation_options(&crls),
+            None,
+        )?;
+        let path: Vec<_> = path.intermediate_certificates().map(|certificate| certificate.der()).collect();
+        let crls_expire = match self.revocation.expiration {
+            ExpirationPolicy::Enforce => self.crls_expire.as_slice(),
+            _ => &[],
+        };
+        Ok(Verdict::new(end_entity, intermediates, &path, crls_expire, now))
+    }
+
+    fn revocation_options<'a>(
+        &self,
+        crls: &'a [&'a CertRevocationList<'a>],
+    ) -> Option<RevocationOptions<'a>> {
+        // `new` fails if there are no CRLs, which is to say: do not check.
+        let options = RevocationOptionsBuilder::new(crls).ok()?;
+        Some(
+            options
+                .with_depth(self.revocation.depth)
+                .with_status_policy(self.revocation.unknown_status)
+                .with_expiration_policy(self.revocation.expiration)
+                .build(),
+        )
+    }
+
+    fn algorithms(&self) -> WebPkiSupportedAlgorithms {
+        self.provider.signature_verification_algorithms
+    }
+
+    fn verify_handshake(
+        &self,
+        message: &[u8],
+        end_entity: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+        candidates: &[&dyn SignatureVerificationAlgorithm],
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = certificate::public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
+        candidates
+            .iter()
+            .filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm)
+            .find(|algorithm| algorithm.verify_signature(key.key, message, signed.signature()).is_ok())
+            .map(|_| HandshakeSignatureValid::assertion())
+            .ok_or_else(|| CertificateError::BadSignature.into())
+    }
+
+    fn candidates(
+        &self,
+        scheme: SignatureScheme,
+    ) -> Result<&'static [&'static dyn SignatureVerificationAlgorithm], rustls::Error> {
+        let known = self.algorithms().mapping.iter().find(|(known, _)| *known == scheme);
+        known
+            .map(|(_, candidates)| *candidates)
+            .ok_or_else(|| PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn offer_client_auth(&self) -> bool {
+        handshake::note(self, Observed::consult);
+        self.policy.requests()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.policy.requires()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.root_hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.admit(end_entity, intermediates)?;
+        if self.policy.verifies() {
+            let verified = self.verify(end_entity, intermediates, now)?;
+            handshake::note(self, |observed| observed.verified = Some(verified));
+        }
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        end_entity: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify_handshake(message, end_entity, signed, self.candidates(signed.scheme)?)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        end_entity: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        use SignatureScheme as S;
+        // RFC 8446 section 4.4.3: neither PKCS#1 nor SHA-1 in a CertificateVerify. Section 4.2.3: the scheme
+        // determines the curve, which rustls has first in its list.
+        if matches!(
+            signed.scheme,
+            S::RSA_PKCS1_SHA1
+                | S::ECDSA_SHA1_Legacy
+                | S::RSA_PKCS1_SHA256
+                | S::RSA_PKCS1_SHA384
+                | S::RSA_PKCS1_SHA512
+        ) {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        let candidates = self.candidates(signed.scheme)?;
+        self.verify_handshake(message, end_entity, signed, candidates.get(..1).unwrap_or_default())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms().supported_schemes()
+    }
+}

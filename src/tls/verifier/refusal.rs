@@ -1,0 +1,113 @@
+//! Why a chain is not taken, or does not verify: for the client an alert, for everybody else a reason.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::{CertificateError, OtherError};
+
+use crate::peer::UnverifiedReason;
+
+/// A chain that no policy takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// More than [`max_certificates`](crate::ClientVerifierBuilder::max_certificates).
+    #[error("the client presents {count} certificates, at most {max} are taken")]
+    TooManyCertificates {
+        /// As many as these.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// One is larger than [`max_certificate_size`](crate::ClientVerifierBuilder::max_certificate_size).
+    #[error("certificate {index} (from 0) of the client's chain has {bytes} bytes, at most {max} are taken")]
+    TooLarge {
+        /// Which one, from 0.
+        index: usize,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// One is not a certificate.
+    #[error("element {index} (from 0) of the client's chain is not an X.509 certificate")]
+    NotACertificate {
+        /// Which one, from 0.
+        index: usize,
+    },
+}
+
+impl From<ChainError> for rustls::Error {
+    fn from(error: ChainError) -> Self {
+        CertificateError::Other(OtherError(Arc::new(error))).into()
+    }
+}
+
+/// Why a chain does not verify.
+#[derive(Clone, Debug)]
+pub(super) enum VerifyError {
+    NoRoots,
+    Webpki(webpki::Error),
+}
+
+impl From<webpki::Error> for VerifyError {
+    fn from(error: webpki::Error) -> Self {
+        Self::Webpki(error)
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoots => f.write_str("no client CA is configured"),
+            Self::Webpki(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
+    use UnverifiedReason as R;
+    use webpki::Error as E;
+    let VerifyError::Webpki(error) = error else { return R::NotChecked };
+    match error {
+        E::CertExpired { .. } => R::Expired,
+        E::CertNotValidYet { .. } => R::NotYetValid,
+        E::CertRevoked => R::Revoked,
+        E::UnknownRevocationStatus => R::UnknownRevocationStatus,
+        E::CrlExpired { .. } => R::ExpiredCrl,
+        E::UnknownIssuer => R::UnknownIssuer,
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => R::NotForClientAuth,
+        E::CaUsedAsEndEntity => R::CaUsedAsEndEntity,
+        E::NameConstraintViolation | E::PathLenConstraintViolated => R::ConstraintViolated,
+        E::InvalidSignatureForPublicKey
+        | E::InvalidCrlSignatureForPublicKey
+        | E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+        | E::UnsupportedCrlSignatureAlgorithmContext(_)
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
+        E::UnsupportedCertVersion | E::UnsupportedCriticalExtension => R::Unsupported,
+        _ => R::Invalid,
+    }
+}
+
+/// The alert that goes with it, as rustls' own verifier sends it.
+impl From<VerifyError> for rustls::Error {
+    fn from(error: VerifyError) -> Self {
+        use CertificateError as C;
+        use UnverifiedReason as R;
+        match reason(&error) {
+            R::Expired => C::Expired,
+            R::NotYetValid => C::NotValidYet,
+            R::Revoked => C::Revoked,
+            R::UnknownRevocationStatus => C::UnknownRevocationStatus,
+            R::ExpiredCrl => C::ExpiredRevocationList,
+            R::UnknownIssuer | R::NotChecked => C::UnknownIssuer,
+            R::NotForClientAuth => C::InvalidPurpose,
+            R::BadSignature => C::BadSignature,
+            _ => C::Other(OtherError(Arc::new(error))),
+        }
+        .into()
+    }
+}
