@@ -107,9 +107,13 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+#[cfg(feature = "axum-server")]
+mod accept;
 #[cfg(feature = "x509")]
 pub mod authorize;
 mod client_cert;
+#[cfg(feature = "tonic")]
+mod connected;
 pub mod dialect;
 #[cfg(feature = "axum")]
 mod extract;
@@ -127,6 +131,7 @@ mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
 mod strip;
+mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 

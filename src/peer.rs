@@ -275,15 +275,25 @@ struct Connection {
     #[cfg(feature = "tls")]
     host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::Span>,
 }
 
 impl TlsConnectInfo {
     /// A connection on which the client presented these certificates, or none. The rest is unknown.
     ///
     /// `ClientCertAcceptor` makes this itself; the constructor is for TLS stacks other than ours, and for tests.
+    ///
+    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`] it hands requests to the service
+    /// within that span.
     #[must_use]
     pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {
-        Self(Arc::new(Connection { peer_certificates, ..Connection::default() }))
+        Self(Arc::new(Connection {
+            peer_certificates,
+            #[cfg(feature = "tracing")]
+            span: Some(tracing::Span::current()).filter(|span| !span.is_none()),
+            ..Connection::default()
+        }))
     }
 
     /// The policy under which the client was, or was not, asked.
@@ -445,6 +455,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.info.clone());
+        #[cfg(feature = "tracing")]
+        let _entered = self.info.0.span.as_ref().map(tracing::Span::enter);
         self.inner.call(request)
     }
 }

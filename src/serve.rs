@@ -19,6 +19,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::server::TlsStream;
 use tower_layer::Layer;
 use tower_service::Service;
+#[cfg(feature = "tracing")]
+use tracing::{
+    Instrument as _,
+    field::{Empty, display},
+};
 
 use crate::misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
 use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
@@ -91,9 +96,14 @@ where
 {
     fn shake_hands(&mut self, io: L::Io, address: L::Addr) {
         let acceptor = self.acceptor.clone();
-        let handshake = self.handshakes.spawn(async move {
+        #[cfg(feature = "tracing")]
+        let span =
+            tracing::info_span!("connection", peer = ?address, server_name = Empty, certificate = Empty);
+        let handshake = async move {
             match acceptor.accept(Captured { io, info: OnceLock::new() }).await {
                 Ok((stream, info)) => {
+                    #[cfg(feature = "tracing")]
+                    record(&info);
                     // It is new, so it is empty.
                     let _ = stream.get_ref().0.info.set(info);
                     Some((stream, address))
@@ -104,7 +114,10 @@ where
                     None
                 }
             }
-        });
+        };
+        #[cfg(feature = "tracing")]
+        let handshake = handshake.instrument(span);
+        let handshake = self.handshakes.spawn(handshake);
         self.oldest_first.push_back(handshake);
         if self.handshakes.len() > self.max_handshakes {
             let oldest = self.oldest_first.iter().position(|handshake| !handshake.is_finished());
@@ -117,6 +130,19 @@ where
             self.oldest_first.retain(|handshake| !handshake.is_finished());
         }
     }
+}
+
+/// Notes in the connection's span what the handshake found out.
+#[cfg(feature = "tracing")]
+fn record(info: &TlsConnectInfo) {
+    let span = tracing::Span::current();
+    if let Some(name) = info.server_name() {
+        span.record("server_name", name);
+    }
+    match info.peer_certificates() {
+        Some(peer) => span.record("certificate", display(peer.verification())),
+        None => span.record("certificate", "NONE"),
+    };
 }
 
 impl<L> Listener for TlsListener<L>

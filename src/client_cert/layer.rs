@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, Outgoing, Skipper, VerifyStatus};
 use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
 use crate::strip::OwnedHeaders;
+use crate::telemetry;
 
 /// Writes the client's certificate into headers for the service behind, and makes sure that nobody else does.
 ///
@@ -56,6 +57,8 @@ pub(super) struct Config<D> {
     forward_unverified: bool,
     max_certificates: usize,
     max_value_size: usize,
+    #[cfg(feature = "tracing")]
+    pub(super) log_headers: bool,
     /// Changes with every setting, so that a connection never serves one layer's headers to another.
     id: LayerId,
     warned: Arc<Once>,
@@ -98,6 +101,8 @@ impl<D: Dialect> ClientCertLayer<D> {
             dialect: Arc::new(dialect),
             max_certificates: usize::MAX,
             max_value_size: 64 * 1024,
+            #[cfg(feature = "tracing")]
+            log_headers: false,
             id: next_id(),
             warned: Arc::new(Once::new()),
         };
@@ -142,6 +147,15 @@ impl<D> ClientCertLayer<D> {
     /// be named. Either is a warning (feature `tracing`), once per connection.
     pub fn max_value_size(self, bytes: usize) -> Self {
         self.with(|config| config.max_value_size = bytes)
+    }
+
+    /// Log an event for each request, at level `info`: the names and sizes of the headers it came with, which of them
+    /// were removed, and what was written. No value is logged, and of the certificate its SHA-256, its verification
+    /// and, with feature `x509`, its subject. For debugging, as Skipper's `logHeader()` is.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn log_headers(self) -> Self {
+        self.with(|config| config.log_headers = true)
     }
 
     fn with(self, change: impl FnOnce(&mut Config<D>)) -> Self {
@@ -286,6 +300,7 @@ fn warn_no_client_cert() {
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn warn_too_large(max: usize, consequence: &str) {
+    telemetry::too_large();
     #[cfg(feature = "tracing")]
     tracing::warn!(max, "the header of a client certificate is too large: {consequence}");
 }

@@ -6,9 +6,14 @@ use http::Request;
 use tower_service::Service;
 
 use super::layer::Config;
+#[cfg(feature = "tracing")]
+use super::log::Received;
+use super::source::connect_info;
 use crate::dialect::{Dialect, Skipper};
+#[cfg(feature = "tracing")]
 use crate::peer::TlsConnectInfo;
 use crate::strip::StripTrailers;
+use crate::telemetry;
 
 /// The service of [`ClientCertLayer`](super::ClientCertLayer).
 ///
@@ -56,12 +61,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let info = request.extensions().get::<TlsConnectInfo>();
-        let kept = self.config.keep(request.headers(), info);
-        let written = self.config.headers_for(info);
+        let info = connect_info(request.extensions());
+        let kept = self.config.keep(request.headers(), info.as_deref());
+        let written = self.config.headers_for(info.as_deref());
+        #[cfg(feature = "tracing")]
+        if self.config.log_headers {
+            let peer = info.as_deref().and_then(TlsConnectInfo::peer_certificates);
+            Received::new(request.headers(), &self.config.owned).log(&written, peer);
+        }
         // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.
         let stripped = self.config.owned.strip(request.headers_mut());
         if stripped > 0 {
+            telemetry::stripped(stripped);
             #[cfg(feature = "tracing")]
             tracing::debug!(stripped, "removed headers from a request that only this layer may write");
         }

@@ -17,11 +17,12 @@ use super::endpoint::{Endpoint, Endpoints, Source};
 use super::handshake::{self, Observed};
 use super::server_cert::{ServerCert, ServerCertError};
 use super::server_names::ServerNames;
-use super::sessions;
 use super::verifier::{ChainError, ClientVerifier};
+use super::{plaintext, sessions};
 use crate::host::HostMap;
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
+use crate::telemetry;
 
 /// Shakes hands with a client and captures the certificates it presents.
 ///
@@ -203,6 +204,15 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        let accepted = self.accept_in_time(io).await;
+        telemetry::handshake(accepted.as_ref().map(|(_, info)| info));
+        accepted
+    }
+
+    async fn accept_in_time<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         // One deadline for both halves, and one set of endpoints.
         tokio::time::timeout(self.handshake_timeout, shake_hands(&self.source.current(), io))
             .await
@@ -215,12 +225,19 @@ impl ClientCertAcceptor {
 /// rustls reads it: a reader of one's own that looks at one record is led astray by a client that sends two.
 async fn shake_hands<IO>(
     endpoints: &Endpoints,
-    io: IO,
+    mut io: IO,
 ) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let hello = LazyConfigAcceptor::new(Acceptor::default(), io).await.map_err(AcceptError::Handshake)?;
+    let first = plaintext::first_byte(&mut io).await?;
+    if plaintext::may_be_http(first) {
+        return Err(plaintext::refuse(io).await);
+    }
+    let mut acceptor = Acceptor::default();
+    // Memory can be read, and one byte fits in.
+    let _ = acceptor.read_tls(&mut [first].as_slice());
+    let hello = LazyConfigAcceptor::new(acceptor, io).await.map_err(AcceptError::Handshake)?;
     let name = hello.client_hello().server_name().map(str::to_owned);
     let Some(endpoint) = endpoints.choose(name.as_deref()) else {
         let mut io = hello.io;
@@ -323,6 +340,9 @@ pub enum AcceptError {
         /// The name, if it asks for one.
         name: Option<String>,
     },
+    /// The client speaks plain HTTP, and was told so in plain HTTP, with status 400.
+    #[error("the client speaks plain HTTP on a port for TLS")]
+    PlainHttp,
     /// A resumed session holds a chain that no policy takes.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -349,4 +369,25 @@ pub enum AcceptError {
         /// The policy.
         policy: ClientAuthPolicy,
     },
+}
+
+#[cfg(feature = "metrics")]
+impl AcceptError {
+    /// A word for dashboards.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::PlainHttp => "plain_http",
+            Self::Chain(_) | Self::NoCertificate { .. } | Self::NotVerified { .. } => "certificate",
+            Self::UnknownServerName { .. } => "server_name",
+            Self::ForeignConfig { .. } => "configuration",
+            Self::Handshake(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+                    "certificate"
+                }
+                Some(_) => "tls",
+                None => "io",
+            },
+        }
+    }
 }

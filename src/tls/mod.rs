@@ -7,6 +7,7 @@ mod endpoint;
 mod file;
 mod fingerprint;
 mod handshake;
+mod plaintext;
 #[cfg(feature = "reload")]
 mod reload;
 mod server_cert;

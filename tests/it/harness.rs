@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::serve::Listener;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -139,12 +140,19 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(acceptor: ClientCertAcceptor, app: Router) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = tcp.local_addr().unwrap();
+        Self::on(TlsListener::new(tcp, acceptor), app)
+    }
+
+    pub(crate) fn on<L>(listener: TlsListener<L>, app: Router) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+        L::Io: Sync,
+    {
+        let address = listener.local_addr().unwrap();
         let (shutdown, stop) = oneshot::channel();
-        let serve =
-            axum::serve(TlsListener::new(tcp, acceptor), make_service(app)).with_graceful_shutdown(async {
-                let _ = stop.await;
-            });
+        let serve = axum::serve(listener, make_service(app)).with_graceful_shutdown(async {
+            let _ = stop.await;
+        });
         Self { address, shutdown: Some(shutdown), task: tokio::spawn(async { serve.await.unwrap() }) }
     }
 

@@ -1,0 +1,42 @@
+//! Counters, in one place. Without the feature `metrics` each of these does nothing, and costs nothing.
+//!
+//! They go to the `metrics` facade rather than to a trait of this crate: whoever runs Prometheus has an exporter for
+//! it already, nothing has to be handed to the acceptor and to each layer, and no name of it is in the public API.
+//! The names and labels are listed in the crate's documentation, under `metrics`.
+#![cfg_attr(not(feature = "metrics"), allow(unused_variables))]
+
+#[cfg(feature = "tls")]
+use crate::peer::TlsConnectInfo;
+#[cfg(feature = "tls")]
+use crate::tls::AcceptError;
+
+/// A handshake is over, one way or the other.
+#[cfg(feature = "tls")]
+pub(crate) fn handshake(result: Result<&TlsConnectInfo, &AcceptError>) {
+    #[cfg(feature = "metrics")]
+    match result {
+        Ok(info) => {
+            let certificate = match info.peer_certificates() {
+                None => "none",
+                Some(peer) if peer.is_verified() => "verified",
+                Some(_) => "unverified",
+            };
+            metrics::counter!("client_cert_connections_total", "certificate" => certificate).increment(1);
+        }
+        Err(error) => {
+            metrics::counter!("client_cert_handshake_failures_total", "reason" => error.label()).increment(1);
+        }
+    }
+}
+
+/// A request came with headers that only the layer may write.
+pub(crate) fn stripped(headers: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("client_cert_stripped_headers_total").increment(headers as u64);
+}
+
+/// What a connection's header would hold was too large, and part of it or all was left out.
+pub(crate) fn too_large() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("client_cert_too_large_total").increment(1);
+}

@@ -1,0 +1,125 @@
+//! Plain HTTP on the TLS port: told apart by its first byte, and answered so that a person can read it.
+
+use std::io;
+
+use rustls::{Error, InvalidMessage};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::acceptor::AcceptError;
+
+/// nginx's answer (`The plain HTTP request was sent to HTTPS port`), with the remedy.
+const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    content-type: text/plain\r\n\
+    content-length: 61\r\n\
+    connection: close\r\n\
+    \r\n\
+    This port speaks TLS and got plain HTTP. Use an https:// URL.";
+
+/// What is read of a request before it is answered, and after that while the client reads the answer.
+const MAX_REQUEST: u64 = 16 * 1024;
+
+/// The first byte that a client sends.
+///
+/// One byte is never a TLS record, so it can be handed to rustls ahead of the rest without a thing happening.
+pub(super) async fn first_byte<IO: AsyncRead + Unpin>(io: &mut IO) -> Result<u8, AcceptError> {
+    io.read_u8().await.map_err(AcceptError::Handshake)
+}
+
+/// Whether a client that begins so may speak HTTP, and does not speak TLS: a method begins with a letter, which is no
+/// type of record.
+pub(super) fn may_be_http(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
+
+/// Says what is wrong to a client that began with a letter: to the program, and to the client if it speaks HTTP.
+pub(super) async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) -> AcceptError {
+    match is_request(&mut io).await {
+        Ok(true) => {
+            // It is refused, whether or not it takes the answer.
+            let _ = answer(&mut io).await;
+            AcceptError::PlainHttp
+        }
+        Ok(false) => {
+            let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
+            AcceptError::Handshake(io::Error::new(io::ErrorKind::InvalidData, error))
+        }
+        Err(error) => AcceptError::Handshake(error),
+    }
+}
+
+/// Reads the head of a request. `false` as soon as it proves to be none.
+async fn is_request<IO: AsyncRead + Unpin>(io: &mut IO) -> io::Result<bool> {
+    let mut io = io.take(MAX_REQUEST);
+    let mut head = Vec::with_capacity(1024);
+    loop {
+        let looked_at = head.len().saturating_sub(3);
+        let ended = io.read_buf(&mut head).await? == 0;
+        let line = head.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+        if line.ends_with(b"\n") && !is_request_line(line) {
+            return Ok(false);
+        }
+        if ended || has_empty_line(head.get(looked_at..).unwrap_or_default()) {
+            return Ok(line.ends_with(b"\n"));
+        }
+    }
+}
+
+/// Whether a line ends as the first one of HTTP/1 does, and of HTTP/2's preface.
+fn is_request_line(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_end(), [.., b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+}
+
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|window| window == b"\r\n\r\n") || bytes.windows(2).any(|window| window == b"\n\n")
+}
+
+/// Answers, and waits until the client has gone.
+///
+/// To close a socket at once would be to reset it, as long as anything that the client sent is unread; the answer
+/// might then be lost on its way.
+async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO) -> io::Result<()> {
+    io.write_all(ANSWER).await?;
+    io.shutdown().await?;
+    let mut rest = io.take(MAX_REQUEST);
+    let mut buffer = [0; 1024];
+    while rest.read(&mut buffer).await? > 0 {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_as_long_as_it_says() {
+        let (head, body) = std::str::from_utf8(ANSWER).unwrap().split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())));
+    }
+
+    #[tokio::test]
+    async fn a_request_is_told_from_other_text_whatever_pieces_it_comes_in() {
+        let cases: [(&[u8], bool); 7] = [
+            (b"ET / HTTP/1.1\r\nhost: a\r\n\r\n", true),
+            (b"ET / HTTP/1.0\n\n", true),
+            (b"RI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true),
+            (b"ET / HTTP/1.1\r\nhost", true), // and no more
+            (b"SH-2.0-OpenSSH_9.9\r\n", false),
+            (b"ET / HTTP/1.", false),
+            (b"", false),
+        ];
+        for (text, expected) in cases {
+            for size in 1..=text.len().max(1) {
+                let mut io = pieces(text, size);
+                assert_eq!(is_request(&mut io).await.unwrap(), expected, "{text:?} by {size}");
+            }
+        }
+    }
+
+    /// A reader that gives so many bytes at a time.
+    fn pieces(text: &[u8], size: usize) -> impl AsyncRead + Unpin {
+        let (mut write, read) = tokio::io::duplex(size);
+        let text = text.to_vec();
+        tokio::spawn(async move { write.write_all(&text).await });
+        read
+    }
+}
