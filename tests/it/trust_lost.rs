@@ -28,7 +28,7 @@ use crate::harness::{connect, read, verifier};
 use crate::pki::Authority;
 use crate::reload::{Pki, http2, poll_once, until};
 
-use ClientAuthPolicy::{RequireAndVerifyClientCert, VerifyClientCertIfGiven};
+use ClientAuthPolicy::{RequestClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven};
 
 /// One connection over HTTP/2, served as the documentation of `trust_lost` has it.
 struct Drained {
@@ -149,14 +149,35 @@ async fn trust_is_lost_with_the_ca_and_with_a_tighter_policy() {
     reloader.reload().unwrap();
     assert_eq!(poll_once(alices.as_mut()).await, None);
     let policy = RequireAndVerifyClientCert;
-    assert_eq!(anonymouses.await, TrustLost::NoCertificate { policy });
+    assert_eq!(poll_once(anonymouses).await, Some(TrustLost::NoCertificate { policy }));
 
     files.write("ca.crt", Authority::root("another CA").pem());
     reloader.reload().unwrap();
     let verification = Verification::Unverified(UnverifiedReason::UnknownIssuer);
-    assert_eq!(alices.await, TrustLost::NotVerified { verification });
+    assert_eq!(poll_once(alices).await, Some(TrustLost::NotVerified { verification }));
     // Who asks late is told at once.
-    assert_eq!(acceptor.trust_lost(&alice).await, TrustLost::NotVerified { verification });
+    let late = std::pin::pin!(acceptor.trust_lost(&alice));
+    assert_eq!(poll_once(late).await, Some(TrustLost::NotVerified { verification }));
+}
+
+#[tokio::test]
+async fn a_verdict_that_backends_were_told_is_lost_though_the_policy_takes_any_certificate() {
+    let pki = Pki::new();
+    let files = pki.files();
+    let reloader = Reloader::new(files.load(RequestClientCert, |_| {})).unwrap();
+    let acceptor = reloader.acceptor();
+    let mallory = Authority::root("stranger").client("mallory");
+    let alice = accept(&acceptor, pki.client()).await;
+    let mallory = accept(&acceptor, pki.server.client(Some(&mallory), &[&TLS13])).await;
+    assert!(alice.peer_certificates().unwrap().is_verified());
+
+    files.write("ca.crt", Authority::root("another CA").pem());
+    reloader.reload().unwrap();
+    let verification = Verification::Unverified(UnverifiedReason::UnknownIssuer);
+    let alices = std::pin::pin!(acceptor.trust_lost(&alice));
+    assert_eq!(poll_once(alices).await, Some(TrustLost::NotVerified { verification }));
+    let mallorys = std::pin::pin!(acceptor.trust_lost(&mallory));
+    assert_eq!(poll_once(mallorys).await, None, "there was none to lose");
 }
 
 /// A clock that is set by hand.
