@@ -28,17 +28,28 @@ pub(crate) fn rfc2253(name: &X509Name<'_>) -> String {
     })
 }
 
-/// An object identifier in dotted decimals, however large its arcs.
+/// An object identifier in dotted decimals.
+///
+/// One that is malformed, or has an arc larger than a UUID, for which 2.25 has room, is `x` and its bytes: whatever it
+/// means, it must not pass for another.
 pub(crate) fn dotted(oid: &Oid<'_>) -> String {
+    decimals(oid.as_bytes()).unwrap_or_else(|| {
+        oid.as_bytes().iter().fold("x".to_owned(), |text, byte| text + &format!("{byte:02X}"))
+    })
+}
+
+fn decimals(bytes: &[u8]) -> Option<String> {
     let mut text = String::new();
     let mut arc = 0_u128;
-    for byte in oid.as_bytes() {
-        let Some(shifted) = arc.checked_mul(0x80) else {
-            // Larger than a UUID, for which 2.25 has room. Nobody has such an arc; it must only pass for no other.
-            return oid.as_bytes().iter().fold("x".to_owned(), |text, byte| text + &format!("{byte:02X}"));
-        };
-        arc = shifted | u128::from(byte & 0x7F);
-        if byte & 0x80 != 0 {
+    let mut within_arc = false;
+    for byte in bytes {
+        // An arc has one spelling, the shortest (X.690 section 8.19.2).
+        if !within_arc && *byte == 0x80 {
+            return None;
+        }
+        arc = arc.checked_mul(0x80)? | u128::from(byte & 0x7F);
+        within_arc = byte & 0x80 != 0;
+        if within_arc {
             continue;
         }
         // `write!` to a string cannot fail.
@@ -51,7 +62,7 @@ pub(crate) fn dotted(oid: &Oid<'_>) -> String {
         };
         arc = 0;
     }
-    text
+    (!within_arc && !text.is_empty()).then_some(text)
 }
 
 fn join(name: &X509Name<'_>, write: impl Fn(&[&AttributeTypeAndValue<'_>], &mut String)) -> String {
@@ -335,6 +346,14 @@ mod tests {
         assert_eq!(text_of(UTF8, b"\xFF!"), "CN=#0C02FF21"); // OpenSSL refuses such certificates
         assert_eq!(text_of(BMP, b"\0a\0"), "CN=#1E03006100");
         assert_eq!(text_of(BMP, b"\xD8\0"), "CN=#1E02D800");
+    }
+
+    #[test]
+    fn a_malformed_identifier_passes_for_no_other() {
+        for bytes in [&[0x55, 4, 3, 0x83][..], &[0x55, 4, 0x80, 3], &[0x80, 0x55, 4, 3], &[0x83], &[]] {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+            assert_eq!(dotted(&Oid::new(bytes.into())), format!("x{hex}"));
+        }
     }
 
     #[test]

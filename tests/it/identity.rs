@@ -98,6 +98,15 @@ fn two_common_names_are_not_one() {
 }
 
 #[test]
+fn a_malformed_attribute_type_passes_for_no_other() {
+    for oid in [&[0x55, 0x04, 0x03, 0x83][..], &[0x55, 0x04, 0x80, 0x03], &[0x83], &[]] {
+        if let Ok(client) = ClientIdentity::from_der(&Forged::subject(&[&[(oid, UTF8, b"admin")]]).der()) {
+            assert_eq!(client.common_name(), Err(AttributeError::Missing), "{oid:x?}");
+        }
+    }
+}
+
+#[test]
 fn no_value_can_pass_for_more_than_one_attribute() {
     for evil in [
         "alice,O=Bank",
