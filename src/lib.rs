@@ -122,6 +122,7 @@ mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod span;
 mod strip;
 mod telemetry;
 #[cfg(feature = "tls")]
@@ -136,6 +137,7 @@ pub use peer::{
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use span::ResponseFuture;
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{

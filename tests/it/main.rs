@@ -10,6 +10,7 @@ mod pki;
 mod forward;
 mod forwarded;
 mod hostile;
+mod observing;
 mod peers;
 mod plaintext;
 mod policy;
