@@ -130,6 +130,7 @@ mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
+mod span;
 mod strip;
 mod telemetry;
 #[cfg(feature = "tls")]
@@ -152,6 +153,7 @@ pub use peer::{
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use span::ResponseFuture;
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{

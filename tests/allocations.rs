@@ -1,15 +1,30 @@
 //! What is allocated, counted. A binary of its own, since the counter is in the way of everything else.
 
+#[path = "it/pki.rs"]
+#[allow(dead_code)]
+mod pki;
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderValue, Request};
 use rcgen::{CertificateParams, DnType, KeyPair, SanType};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::DuplexStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tower::{Layer as _, Service};
 use tower_client_cert::authorize::Rule;
-use tower_client_cert::{ClientCertLayer, ClientIdentity, PeerCertificates, TlsConnectInfo, Verification};
+use tower_client_cert::{
+    ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, ClientIdentity, PeerCertificates, TlsConnectInfo,
+    Verification,
+};
+
+use crate::pki::Authority;
 
 struct Echo;
 
@@ -99,4 +114,53 @@ fn a_decision_allocates_nothing_whether_it_lets_in_or_not() {
     });
     assert_eq!(info.count_total, 0, "{info:?}");
     assert_eq!(let_in, 7 + 5 + 1);
+}
+
+#[test]
+fn an_idle_connection_holds_little_more_than_its_tls_session() {
+    let ca = Authority::root("CA");
+    let (server, client) = (ca.server(&["localhost"]), ca.client("alice"));
+    let verifier = ClientAuthPolicy::RequireAndVerifyClientCert
+        .verifier()
+        .provider(aws_lc_rs::default_provider())
+        .roots([ca.der()])
+        .build()
+        .unwrap();
+    let mut config = verifier.server_config().unwrap().with_single_cert(server.chain, server.key).unwrap();
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    let bare = TlsAcceptor::from(Arc::new(config.clone()));
+    let acceptor = ClientCertAcceptor::new(config, verifier);
+
+    let mut roots = RootCertStore::empty();
+    roots.add(ca.der()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(client.chain, client.key)
+        .unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+
+    let bare = held(&connector, async |io| bare.accept(io).await.unwrap());
+    let ours = held(&connector, async |io| acceptor.accept(io).await.unwrap());
+    println!("an idle connection, both ends: {bare} bytes on tokio-rustls, {ours} on the acceptor");
+    assert!(ours - bare < 2 * 1024, "{} bytes more", ours - bare);
+}
+
+/// The bytes that are still allocated when a handshake is done, of both ends.
+fn held<T>(connector: &TlsConnector, accept: impl AsyncFn(DuplexStream) -> T) -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connect = async || {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        let connect = connector.connect(ServerName::try_from("localhost").unwrap(), client);
+        let (client, server) = tokio::join!(connect, accept(server));
+        (client.unwrap(), server)
+    };
+    // Whatever is made once is made now.
+    drop(runtime.block_on(connect()));
+    let mut connection = None;
+    let info = measure(|| connection = Some(runtime.block_on(connect())));
+    assert!(connection.is_some());
+    info.bytes_current
 }

@@ -187,12 +187,20 @@ impl<D: Dialect> Config<D> {
             .and_then(TlsConnectInfo::peer_certificates)
             .is_some_and(|peer| self.forward_unverified || peer.is_verified());
         let mut kept = self.dialect.keep(received, forwarding);
-        self.owned.retain(&mut kept);
+        if !kept.is_empty() {
+            self.owned.retain(&mut kept);
+        }
         kept
     }
 
     /// Puts what was kept in front of what this hop wrote.
     pub(super) fn insert(&self, mut kept: HeaderMap, written: &Headers, headers: &mut HeaderMap) {
+        if kept.is_empty() {
+            for (name, value) in written.iter() {
+                headers.append(name, value.clone());
+            }
+            return;
+        }
         for (name, value) in written.iter() {
             let value = match kept.remove(name) {
                 Some(before) => self.join(&before, value),

@@ -10,6 +10,7 @@ use super::encoded::{EncodedHeaders, Headers, LayerId};
 #[cfg(feature = "tls")]
 use crate::host::ChosenPolicy;
 use crate::policy::ClientAuthPolicy;
+use crate::span::{ConnectionSpan, ResponseFuture};
 
 /// The version of TLS that was negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,8 +58,7 @@ struct Connection {
     #[cfg(feature = "tls")]
     host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
-    #[cfg(feature = "tracing")]
-    span: Option<tracing::Span>,
+    span: ConnectionSpan,
 }
 
 impl TlsConnectInfo {
@@ -66,14 +66,13 @@ impl TlsConnectInfo {
     ///
     /// `ClientCertAcceptor` makes this itself; the constructor is for TLS stacks other than ours, and for tests.
     ///
-    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`] it hands requests to the service
-    /// within that span.
+    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`] it has requests served within
+    /// that span.
     #[must_use]
     pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {
         Self(Arc::new(Connection {
             peer_certificates,
-            #[cfg(feature = "tracing")]
-            span: Some(tracing::Span::current()).filter(|span| !span.is_none()),
+            span: ConnectionSpan::current(),
             ..Connection::default()
         }))
     }
@@ -192,7 +191,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -200,9 +199,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.info.clone());
-        #[cfg(feature = "tracing")]
-        let _entered = self.info.0.span.as_ref().map(tracing::Span::enter);
-        self.inner.call(request)
+        let span = &self.info.0.span;
+        ResponseFuture::new(span.within(|| self.inner.call(request)), span.clone())
     }
 }
 

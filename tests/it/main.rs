@@ -15,6 +15,7 @@ mod forwarded;
 mod hostile;
 mod identity;
 mod names;
+mod observing;
 mod peers;
 mod plaintext;
 mod policy;
