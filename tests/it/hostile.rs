@@ -155,7 +155,8 @@ async fn i6_a_client_that_stops_or_leaves_at_any_byte_of_the_handshake_is_droppe
                 match accepted {
                     Ok(_) => assert!(complete),
                     Err(AcceptError::Timeout { .. }) => assert!(stays && !complete),
-                    Err(AcceptError::Handshake(_)) => assert!(!stays && !complete),
+                    // One that leaves after its last byte does not wait for the session tickets.
+                    Err(AcceptError::Handshake(_)) => assert!(!stays),
                     Err(other) => panic!("after {bytes} bytes: {other}"),
                 }
             }

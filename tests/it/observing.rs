@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::{Router, routing::get};
 use http::{HeaderValue, Request, Response};
 use rustls::version::TLS13;
+use tokio::io::AsyncReadExt as _;
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
 
@@ -90,7 +91,9 @@ async fn a_connection_is_a_span_and_its_requests_are_in_it() {
     let server = Server::start(acceptor, app).await;
     let client = HttpClient::new(pki.client(Some(&alice), &[&TLS13]), false);
     client.send(server.address, harness::get(server.address, "/")).await;
-    let _ = connect(server.address, &pki.client(Some(&mallory), &[&TLS13])).await;
+    let mut refused = connect(server.address, &pki.client(Some(&mallory), &[&TLS13])).await.unwrap();
+    // Under TLS 1.3 a client learns that it was refused only when it reads.
+    refused.read_u8().await.unwrap_err();
     server.shut_down().await;
     drop(subscribed);
     let text = log.text();
