@@ -21,6 +21,7 @@ use tower_client_cert::{
 
 use crate::forge::{CN, Forged, UTF8};
 use crate::harness::{HttpClient, Server, ServerPki, get as request, verifier};
+use crate::log::Log;
 use crate::pki::{Authority, Identity};
 
 const UNVERIFIED: Verification = Verification::Unverified(UnverifiedReason::UnknownIssuer);
@@ -212,35 +213,13 @@ async fn an_identity_that_nobody_could_have_is_the_servers_fault() {
     assert_eq!(ask(Some(TlsConnectInfo::new(unverified))).await, StatusCode::FORBIDDEN);
 }
 
-/// Collects what is logged while it runs.
-#[cfg(feature = "tracing")]
+/// What is logged while it runs.
 async fn logged(run: impl Future<Output = ()>) -> String {
-    use tracing_subscriber::util::SubscriberInitExt as _;
-
-    #[derive(Clone, Default)]
-    struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Buffer {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let _guard =
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish().set_default();
+    let log = Log::start();
     run.await;
-    let bytes = buffer.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    log.text()
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test]
 async fn the_reason_is_in_the_log_with_the_name_escaped() {
     let source = |_: &Extensions| {
@@ -257,7 +236,6 @@ async fn the_reason_is_in_the_log_with_the_name_escaped() {
     assert!(log.contains("reason=wrong-cn") && log.contains(r"subject=CN=alice\0A2026"), "{log}");
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test]
 async fn a_layer_that_lets_nobody_in_says_why_once() {
     let service = RequireClientCertLayer::new(Rule::any_certificate())
@@ -272,7 +250,6 @@ async fn a_layer_that_lets_nobody_in_says_why_once() {
     assert_eq!(log.matches("reason=missing-tls").count(), 3, "{log}");
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test]
 async fn a_policy_that_never_asks_is_a_mistake_at_the_edge_and_none_behind_a_proxy() {
     let layer = RequireClientCertLayer::new(Rule::any_certificate());

@@ -2,6 +2,7 @@
 
 mod forge;
 mod harness;
+mod log;
 mod pki;
 
 mod authorize;

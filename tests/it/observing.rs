@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::{Router, routing::get};
@@ -14,40 +12,14 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
 
 use crate::harness::{self, HttpClient, Server, ServerPki, connect, skipper_value, verifier};
+use crate::log::Log;
 use crate::pki::{Authority, Identity};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        let writer = self.clone();
-        tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_env_filter("tower_client_cert=debug,it=info")
-            .with_writer(move || writer.clone())
-            .finish()
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
+const FILTER: &str = "tower_client_cert=debug,it=info";
 
 #[tokio::test]
 async fn the_log_tells_what_was_stripped_and_written_and_no_value() {
     let alice = Authority::root("CA").client("alice");
-    let log = Log::default();
     let service = service_fn(|_| ready(Ok::<_, Infallible>(Response::new(Body::empty()))));
     let mut service = ClientCertLayer::new().log_headers().layer(service);
     let mut request = Request::new(Body::empty());
@@ -55,9 +27,8 @@ async fn the_log_tells_what_was_stripped_and_written_and_no_value() {
     request.headers_mut().insert("x_forwarded_tls_client_cert", HeaderValue::from_static("forged"));
     let peer = PeerCertificates::unverified(alice.chain.clone());
     request.extensions_mut().insert(TlsConnectInfo::new(peer));
-    let subscribed = tracing::subscriber::set_default(log.subscriber());
+    let log = Log::with_filter(FILTER);
     service.ready().await.unwrap().call(request).await.unwrap();
-    drop(subscribed);
 
     let text = log.text();
     let value = skipper_value(&alice.chain);
@@ -84,10 +55,9 @@ async fn a_connection_is_a_span_and_its_requests_are_in_it() {
     let policy = ClientAuthPolicy::RequireAndVerifyClientCert;
     let acceptor = pki.acceptor(verifier(policy).roots([ca.der()]).build().unwrap());
     let app = Router::new().route("/", get(|| async { tracing::info!("a request") }));
-    let log = Log::default();
     let (alice, mallory) = (ca.client("alice"), Identity::self_signed("mallory"));
     // All tasks are on this thread.
-    let subscribed = tracing::subscriber::set_default(log.subscriber());
+    let log = Log::with_filter(FILTER);
     let server = Server::start(acceptor, app).await;
     let client = HttpClient::new(pki.client(Some(&alice), &[&TLS13]), false);
     client.send(server.address, harness::get(server.address, "/")).await;
@@ -95,7 +65,6 @@ async fn a_connection_is_a_span_and_its_requests_are_in_it() {
     // Under TLS 1.3 a client learns that it was refused only when it reads.
     refused.read_u8().await.unwrap_err();
     server.shut_down().await;
-    drop(subscribed);
     let text = log.text();
     let request = text.lines().find(|line| line.contains("a request")).expect("logged");
     assert!(request.contains("connection{peer=127.0.0.1:"), "{request}");

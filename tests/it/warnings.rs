@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::Request;
@@ -13,29 +11,14 @@ use tower_client_cert::dialect::Skipper;
 use tower_client_cert::forwarded::{ForwardedClientCertLayer, TrustedProxies};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, StripTrailers, TlsConnectInfo};
 
+use crate::log::Log;
 use crate::pki::Identity;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What is logged while something is done.
 pub(crate) fn capture(what: impl FnOnce()) -> String {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, what);
-    let log = log.0.lock().unwrap().clone();
-    String::from_utf8(log).unwrap()
+    let log = Log::start();
+    what();
+    log.text()
 }
 
 /// What the layers are around.
