@@ -84,7 +84,7 @@ impl ClientVerifierBuilder {
     /// Client CAs from a file: any number in PEM, or one in DER. Adds to those already given.
     ///
     /// Under the policies that do not verify, certificates are *judged* with them all the same: see
-    /// [`PeerCertificates::verification`].
+    /// [`PeerCertificates::verification`](crate::PeerCertificates::verification).
     pub fn roots_from_file(self, path: impl AsRef<Path>) -> Self {
         self.root_source(RootSource::Bytes(Bytes::File(path.as_ref().to_owned())))
     }
