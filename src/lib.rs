@@ -55,26 +55,37 @@
 //!
 //! # At the backend
 //!
-//! A header is as true as the hop that wrote it. The backend reads it with the same dialect, and accepts exactly what
-//! that writes:
+//! A header is as true as the hop that wrote it. So name your proxies: [`ForwardedClientCertLayer`] reads the headers of
+//! those, accepts exactly what their dialect writes, and removes the headers of everybody else unread.
 //!
+//! ```no_run
+//! use std::net::SocketAddr;
+//!
+//! use axum::{Router, routing::get};
+//! use tower_client_cert::dialect::Skipper;
+//! use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies};
+//!
+//! async fn hello(client: ForwardedClientCert) -> String {
+//!     format!("{} certificates, {:?}", client.certificates().len(), client.status())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let proxies = TrustedProxies::none().ip_range("10.1.0.0/16".parse::<ipnet::IpNet>()?);
+//! let app = Router::new()
+//!     .route("/", get(hello))
+//!     .layer(ForwardedClientCertLayer::new(Skipper::new(), proxies));
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+//! axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+//! # Ok(())
+//! # }
 //! ```
-//! use http::HeaderMap;
-//! use tower_client_cert::dialect::{Dialect, Skipper, VerifyStatus};
 //!
-//! let mut headers = HeaderMap::new();
-//! assert_eq!(Skipper::new().decode(&headers)?, None);
+//! The module [`forwarded`] is the guide, [`dialect`] has the table of who writes and who reads what. With feature
+//! `x509`, [`identity`] reads the names in a certificate, and [`authorize`] decides who comes in: with the same rule at
+//! the proxy and at the backend.
 //!
-//! headers.insert("x-forwarded-tls-client-cert", "MAA=".parse().unwrap());
-//! headers.insert("x-forwarded-tls-client-cert-verify", "SUCCESS".parse().unwrap());
-//! let forwarded = Skipper::new().decode(&headers)?.expect("a certificate");
-//! assert_eq!(forwarded.status, Some(VerifyStatus::Success));
-//!
-//! headers.insert("x-forwarded-tls-client-cert", "MAA=,MA".parse().unwrap());
-//! let error = Skipper::new().decode(&headers).unwrap_err();
-//! assert_eq!((error.header().as_str(), error.offset()), ("x-forwarded-tls-client-cert", 5));
-//! # Ok::<(), tower_client_cert::dialect::DecodeError>(())
-//! ```
+//! [`ForwardedClientCertLayer`]: forwarded::ForwardedClientCertLayer
 //!
 //! # Policies
 //!
@@ -83,6 +94,17 @@
 //! # Differences from Go
 //!
 #![doc = include_str!("docs/go.md")]
+//!
+//! # Trust over time
+//!
+//! A certificate is checked at one moment; connections and sessions live on. Sessions are resumed only where a full
+//! handshake would end the same way, [`Reloader`] swaps certificates, CAs and CRLs without dropping a connection, and one
+//! port can serve many policies. [`ClientCertAcceptor`] has the table of what happens when a certificate expires, is
+//! revoked, or a CA rotates.
+//!
+#![doc = include_str!("docs/servers.md")]
+//!
+#![doc = include_str!("docs/observing.md")]
 //!
 //! # What it does not do
 //!
@@ -96,10 +118,17 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `axum` | yes | extractors; with `tls`, [`TlsListener`] and [`make_service`] |
+//! | `axum-server` | | the acceptor in `axum-server` 0.9, and the layer under that crate's own TLS |
+//! | `metrics` | | counters, through the `metrics` crate |
+//! | `reload` | | [`Reloader`] |
+//! | `serde` | | with `x509`, rules of [`authorize`] from a configuration file |
+//! | `ticket-keys` | | [`SharedTicketer`]: sessions that every replica resumes |
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
-//! | `tracing` | yes | warnings and events |
+//! | `tonic` | | tonic 0.14 on a [`TlsListener`], and the layer under tonic's own TLS |
+//! | `tracing` | yes | warnings, events and spans |
+//! | `x509` | | [`identity`] and [`authorize`], and the names in dialects that carry them |
 //!
-//! A backend that only reads headers does without all three, and gets neither rustls nor tokio.
+//! A backend that only reads headers does without all of them, and gets neither rustls nor tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // What a client sends must never panic the server. Tests and examples may.
 #![cfg_attr(

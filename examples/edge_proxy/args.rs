@@ -62,6 +62,10 @@ pub(crate) struct Args {
           value_parser = seconds)]
     pub(crate) reload: Option<Duration>,
 
+    /// Log for each request what it came with, what was removed and what was written; names and sizes, no values
+    #[arg(long)]
+    pub(crate) log_headers: bool,
+
     /// Show what the echo backend receives, and end: with status 0 only if that was right for each client
     #[arg(long)]
     pub(crate) demo_once: bool,

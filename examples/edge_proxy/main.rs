@@ -128,7 +128,7 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     say(format_args!("listening on https://{address}"));
 
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
-    let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect);
+    let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, args.log_headers);
     let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {

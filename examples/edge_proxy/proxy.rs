@@ -28,13 +28,16 @@ use crate::upgrade::{self, Upgrade};
 pub(crate) type Proxy = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// First the head is made fit for the backend, then each dialect strips and writes, then the request is sent.
-pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect]) -> Proxy {
+pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect], log_headers: bool) -> Proxy {
     let mut service: Proxy = BoxCloneSyncService::new(service_fn(move |request| {
         let backend = backend.clone();
         async move { Ok(backend.forward(request).await) }
     }));
     for dialect in dialects {
-        let layer = ClientCertLayer::with_dialect(dialect.clone());
+        let mut layer = ClientCertLayer::with_dialect(dialect.clone());
+        if log_headers {
+            layer = layer.log_headers();
+        }
         let inner = service.map_request(|request: Request<_>| request.map(Body::new));
         service = BoxCloneSyncService::new(layer.layer(inner));
     }

@@ -20,7 +20,11 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, VerifyStatus};
 /// RequestHeader set SSL_CLIENT_CERT         "%{SSL_CLIENT_CERT}s"
 /// RequestHeader set SSL_CLIENT_CERT_CHAIN_0 "%{SSL_CLIENT_CERT_CHAIN_0}s"
 /// RequestHeader set SSL_CLIENT_VERIFY       "%{SSL_CLIENT_VERIFY}s"
+/// RequestHeader unset SSL_CLIENT_CERT_CHAIN_1
 /// ```
+///
+/// and so on, `unset` up to `SSL_CLIENT_CERT_CHAIN_8`: Apache passes on what a client sends under the names that are not
+/// mentioned, and a reader would take it for the proxy's.
 ///
 /// A variable that is not set arrives as `(null)`, which is read as "no certificate" and never written. Apache's
 /// verdict `GENEROUS` (`optional_no_ca`) is read as a failure. Names with `_` are dropped by nginx and by others on the

@@ -166,3 +166,16 @@ async fn the_small_examples_check_themselves() {
         assert!(result.status.success(), "{name}: {stdout}{stderr}");
     }
 }
+
+#[tokio::test]
+async fn headers_are_logged_when_asked_for_and_their_values_are_not() {
+    for logs in [false, true] {
+        let mut command = example("edge_proxy");
+        command.args(["--listen", "127.0.0.1:0", "--demo-once"]).args(logs.then_some("--log-headers"));
+        let (result, _, stderr) = output(&mut command).await;
+        assert!(result.status.success(), "{stderr}");
+        assert_eq!(stderr.contains("written=x-forwarded-tls-client-cert ("), logs, "{stderr}");
+        assert_eq!(stderr.contains("certificate=sha256:"), logs, "{stderr}");
+        assert!(!stderr.contains("MII"), "{stderr}");
+    }
+}
