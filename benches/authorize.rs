@@ -47,7 +47,7 @@ fn ten_rules() -> Rule {
 }
 
 /// On a connection whose certificate has been read.
-#[divan::bench(args = [1, 400])]
+#[divan::bench(args = [1, 400], sample_size = 1_000)]
 fn ten_rules_the_last_lets_in(bencher: Bencher<'_, '_>, hosts: usize) {
     let client = ClientIdentity::from_der(&certificate(hosts)).unwrap();
     let rule = ten_rules();
@@ -55,7 +55,7 @@ fn ten_rules_the_last_lets_in(bencher: Bencher<'_, '_>, hosts: usize) {
 }
 
 /// The same, with the way from the request to the certificate.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn from_the_request_to_the_decision(bencher: Bencher<'_, '_>) {
     let mut extensions = Extensions::new();
     let peer = PeerCertificates::unverified(vec![certificate(1).into()]);
@@ -67,7 +67,7 @@ fn from_the_request_to_the_decision(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn an_allow_list_of_ten_thousand(bencher: Bencher<'_, '_>) {
     let client = ClientIdentity::from_der(&certificate(1)).unwrap();
     let rule =

@@ -1,10 +1,13 @@
 //! What a rule says of a certificate.
+//!
+//! It is not always yes or no. Of a certificate with two common names, or with an alternative name that can't be read,
+//! it is not known whether it has a certain name; and it must not come in because it has *not*. So a rule holds, does
+//! not hold, or neither (`None`), and `None` is its own opposite.
 
 use super::denied::Reason;
-use super::outcome::Outcome;
 use super::rule::{Node, Rule};
 use crate::identity::{AttributeError, ClientIdentity, SanKind, SpiffeError, SpiffeId, SubjectAltName};
-use crate::peer::Verification;
+use crate::peer::{UnverifiedReason, Verification};
 
 impl Rule {
     /// Whether to let a client in.
@@ -17,87 +20,136 @@ impl Rule {
     pub fn check(&self, client: &ClientIdentity, verification: Verification) -> Result<(), Reason> {
         let distrust = match verification {
             Verification::Verified => None,
-            Verification::Unverified(reason) => Some(Reason::Unverified(reason)),
+            Verification::Unverified(reason) => Some(reason),
         };
-        match self.evaluate(client, distrust) {
-            Outcome::Yes => Ok(()),
-            Outcome::No(reason) | Outcome::Unclear(reason) => Err(reason),
+        match self.holds(client, distrust.is_none()) {
+            Some(true) => Ok(()),
+            _ => Err(self.reason(client, distrust)),
         }
     }
 
-    /// `distrust` is why the certificate's word does not count.
-    fn evaluate(&self, client: &ClientIdentity, distrust: Option<Reason>) -> Outcome {
-        match (&self.0, distrust) {
-            (Node::All(rules), _) => Outcome::all(rules.iter().map(|rule| rule.evaluate(client, distrust))),
-            (Node::Any(rules), _) => Outcome::any(rules.iter().map(|rule| rule.evaluate(client, distrust))),
-            (Node::EvenUnverified(rule), _) => rule.evaluate(client, None),
-            (_, Some(reason)) => Outcome::Unclear(reason),
-            (Node::AnyCertificate, None) => Outcome::Yes,
-            (Node::CommonName(names), None) => match client.common_name() {
-                Ok(name) => Outcome::is(names.contains_str(name), Reason::WrongCn),
-                Err(AttributeError::Missing) => Outcome::No(Reason::WrongCn),
-                Err(AttributeError::Repeated | AttributeError::NotText) => Outcome::Unclear(Reason::WrongCn),
+    /// `trusted` is whether the certificate's word counts.
+    fn holds(&self, client: &ClientIdentity, trusted: bool) -> Option<bool> {
+        match &self.0 {
+            Node::All(rules) => all(rules.iter().map(|rule| rule.holds(client, trusted))),
+            // One that holds is enough: not all of them are not.
+            Node::Any(rules) => not(all(rules.iter().map(|rule| not(rule.holds(client, trusted))))),
+            Node::EvenUnverified(rule) => rule.holds(client, true),
+            _ if !trusted => None,
+            Node::AnyCertificate => Some(true),
+            Node::CommonName(names) => match client.common_name() {
+                Ok(name) => Some(names.contains(name)),
+                Err(AttributeError::Missing) => Some(false),
+                Err(AttributeError::Repeated | AttributeError::NotText) => None,
             },
-            (Node::IssuerDn(names), None) => Outcome::is(names.contains(client.issuer()), Reason::WrongDn),
-            (Node::SanDns(hosts), None) => alt_name(client, SanKind::Dns, |name| match name {
+            Node::IssuerDn(names) => Some(names.contains(client.issuer())),
+            Node::SanDns(hosts) => alt_name(client, SanKind::Dns, |name| match name {
                 SubjectAltName::Dns(host) => hosts.contains(host),
                 _ => None,
             }),
-            (Node::SanUri(uris), None) => alt_name(client, SanKind::Uri, |name| match name {
+            Node::SanUri(uris) => alt_name(client, SanKind::Uri, |name| match name {
                 SubjectAltName::Uri(uri) => Some(uris.contains(uri)),
                 _ => None,
             }),
-            (Node::SanUriGlob(globs), None) => alt_name(client, SanKind::Uri, |name| match name {
+            Node::SanUriGlob(globs) => alt_name(client, SanKind::Uri, |name| match name {
                 // `https://*.example/` is not meant to fit `https://good.example@evil.example/`.
                 SubjectAltName::Uri(uri) if !uri.has_userinfo() => {
                     Some(globs.iter().any(|glob| glob.matches(uri.as_str())))
                 }
                 _ => None,
             }),
-            (Node::SpiffeTrustDomain(domains), None) => {
-                spiffe(client, |id| domains.contains_str(id.trust_domain()))
-            }
-            (Node::SpiffeId(patterns), None) => {
+            Node::SpiffeTrustDomain(domains) => spiffe(client, |id| domains.contains(id.trust_domain())),
+            Node::SpiffeId(patterns) => {
                 spiffe(client, |id| patterns.iter().any(|pattern| pattern.matches(id)))
             }
-            (Node::SanIp(networks), None) => alt_name(client, SanKind::Ip, |name| match name {
+            Node::SanIp(networks) => alt_name(client, SanKind::Ip, |name| match name {
                 SubjectAltName::Ip(ip) => Some(networks.contains(*ip)),
                 _ => None,
             }),
-            (Node::Fingerprint(hashes), None) => {
-                Outcome::is(hashes.contains(&client.fingerprint()), Reason::WrongFingerprint)
+            Node::Fingerprint(hashes) => Some(hashes.contains(&client.fingerprint())),
+            Node::Spki(hashes) => Some(hashes.contains(&client.spki_hash())),
+            Node::Not(rule) => not(rule.holds(client, true)),
+            Node::Custom(custom) => Some((custom.rule)(client)),
+        }
+    }
+
+    /// Why a rule that does not hold does not. It asks again, so that those who are let in need not pay for it.
+    fn reason(&self, client: &ClientIdentity, distrust: Option<UnverifiedReason>) -> Reason {
+        let fails = |rule: &&Self| rule.holds(client, distrust.is_none()) != Some(true);
+        match (&self.0, distrust) {
+            (Node::All(rules), _) => {
+                rules.iter().find(fails).map_or(Reason::NoMatch, |rule| rule.reason(client, distrust))
             }
-            (Node::Spki(hashes), None) => {
-                Outcome::is(hashes.contains(&client.spki_hash()), Reason::WrongSpki)
+            (Node::Any(rules), _) => {
+                let mut reasons = rules.iter().map(|rule| rule.reason(client, distrust));
+                let first = reasons.next().unwrap_or(Reason::NoMatch);
+                if reasons.all(|reason| reason == first) { first } else { Reason::NoMatch }
             }
-            (Node::Not(rule), None) => rule.evaluate(client, None).not(),
-            (Node::Custom(custom), None) => Outcome::is((custom.rule)(client), Reason::Custom(custom.name)),
+            (Node::EvenUnverified(rule), _) => rule.reason(client, None),
+            (_, Some(reason)) => Reason::Unverified(reason),
+            (Node::Not(rule), None) if fails(&&**rule) => rule.reason(client, None),
+            (Node::Not(_) | Node::AnyCertificate, None) => Reason::Excluded,
+            (Node::CommonName(_), None) => Reason::WrongCn,
+            (Node::IssuerDn(_), None) => Reason::WrongDn,
+            (Node::SanDns(_) | Node::SanUri(_) | Node::SanUriGlob(_) | Node::SanIp(_), None)
+            | (Node::SpiffeTrustDomain(_) | Node::SpiffeId(_), None) => Reason::WrongSan,
+            (Node::Fingerprint(_), None) => Reason::WrongFingerprint,
+            (Node::Spki(_), None) => Reason::WrongSpki,
+            (Node::Custom(custom), None) => Reason::Custom(custom.name),
         }
     }
 }
 
-/// Yes if an alternative name matches; unclear if none does and it can't be said of one (`None`), or of all.
+fn not(holds: Option<bool>) -> Option<bool> {
+    holds.map(|holds| !holds)
+}
+
+/// False if one is false, unclear if one is unclear.
+fn all(rules: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for holds in rules {
+        match holds {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
+}
+
+/// True if an alternative name matches; unclear if none does and it can't be said of one (`None`), or of all.
 fn alt_name(
     client: &ClientIdentity,
     kind: SanKind,
     matches: impl Fn(&SubjectAltName) -> Option<bool>,
-) -> Outcome {
-    let Ok(names) = client.subject_alt_names() else { return Outcome::Unclear(Reason::WrongSan) };
-    let mut outcome = Outcome::No(Reason::WrongSan);
-    for name in names.iter().filter(|name| name.kind() == kind) {
-        match matches(name) {
-            Some(true) => return Outcome::Yes,
-            Some(false) => {}
-            None => outcome = Outcome::Unclear(Reason::WrongSan),
-        }
-    }
-    outcome
+) -> Option<bool> {
+    let names = client.subject_alt_names().ok()?;
+    not(all(names.iter().filter(|name| name.kind() == kind).map(|name| not(matches(name)))))
 }
 
-fn spiffe(client: &ClientIdentity, matches: impl FnOnce(&SpiffeId) -> bool) -> Outcome {
+fn spiffe(client: &ClientIdentity, matches: impl FnOnce(&SpiffeId) -> bool) -> Option<bool> {
     match client.spiffe_id() {
-        Ok(id) => Outcome::is(matches(id), Reason::WrongSan),
-        Err(SpiffeError::Missing) => Outcome::No(Reason::WrongSan),
-        Err(_) => Outcome::Unclear(Reason::WrongSan),
+        Ok(id) => Some(matches(id)),
+        Err(SpiffeError::Missing) => Some(false),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unclear_is_neither_true_nor_false() {
+        let (yes, no, unclear) = (Some(true), Some(false), None);
+        let all = |rules: &[Option<bool>]| all(rules.iter().copied());
+        let any = |rules: &[Option<bool>]| not(all(&rules.iter().map(|rule| not(*rule)).collect::<Vec<_>>()));
+        assert_eq!(not(unclear), unclear);
+        assert_eq!(all(&[yes, yes]), yes);
+        assert_eq!(all(&[yes, unclear]), unclear);
+        assert_eq!(all(&[unclear, no]), no);
+        assert_eq!(any(&[no, unclear, yes]), yes);
+        assert_eq!(any(&[no, unclear]), unclear);
+        assert_eq!(any(&[no, no]), no);
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Glob {
 
 #[derive(Clone)]
 enum Token {
-    Char(char),
+    Text(Box<str>),
     AnyChar,
     AnyRun,
     Class { negated: bool, ranges: Box<[(char, char)]> },
@@ -22,52 +22,78 @@ enum Token {
 impl Glob {
     pub(super) fn new(pattern: &str) -> Result<Self, GlobError> {
         let mut tokens = Vec::new();
+        let mut literal = String::new();
         let mut chars = pattern.chars();
         while let Some(char) = chars.next() {
-            tokens.push(match char {
+            let token = match char {
                 '*' => Token::AnyRun,
                 '?' => Token::AnyChar,
                 '[' => class(&mut chars)?,
-                '\\' => Token::Char(chars.next().ok_or(GlobError::TrailingBackslash)?),
-                char => Token::Char(char),
-            });
+                '\\' => {
+                    literal.push(chars.next().ok_or(GlobError::TrailingBackslash)?);
+                    continue;
+                }
+                char => {
+                    literal.push(char);
+                    continue;
+                }
+            };
+            if !literal.is_empty() {
+                tokens.push(Token::Text(std::mem::take(&mut literal).into()));
+            }
+            tokens.push(token);
+        }
+        if !literal.is_empty() {
+            tokens.push(Token::Text(literal.into()));
         }
         Ok(Self { tokens: tokens.into(), text: pattern.into() })
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        let mut rest = text.chars();
-        let mut tokens = self.tokens.iter();
+        let mut rest = text;
+        let mut tokens = &self.tokens[..];
         // Where to go on after the last `*` when what follows it does not fit: with one character more in the run.
-        let mut retry: Option<(std::slice::Iter<'_, Token>, std::str::Chars<'_>)> = None;
+        let mut retry: Option<(&[Token], &str)> = None;
         loop {
-            match tokens.next() {
-                Some(Token::AnyRun) => {
-                    retry = Some((tokens.clone(), rest.clone()));
+            match tokens.split_first() {
+                Some((Token::AnyRun, after)) => {
+                    (tokens, retry) = (after, Some((after, rest)));
                     continue;
                 }
-                Some(token) if rest.next().is_some_and(|char| token.matches(char)) => continue,
-                None if rest.as_str().is_empty() => return true,
-                _ => {}
+                Some((token, after)) => {
+                    if let Some(unmatched) = token.strip_from(rest) {
+                        (tokens, rest) = (after, unmatched);
+                        continue;
+                    }
+                }
+                None if rest.is_empty() => return true,
+                None => {}
             }
-            let Some((after_run, run)) = &mut retry else { return false };
-            match run.next() {
+            let Some((after_run, run)) = retry else { return false };
+            let mut chars = run.chars();
+            match chars.next() {
                 None | Some('/') => return false,
-                Some(_) => (tokens, rest) = (after_run.clone(), run.clone()),
+                Some(_) => {
+                    (tokens, rest) = (after_run, chars.as_str());
+                    retry = Some((tokens, rest));
+                }
             }
         }
     }
 }
 
 impl Token {
-    fn matches(&self, char: char) -> bool {
+    /// What is left of a text that starts with it.
+    fn strip_from<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Char(expected) => char == *expected,
-            Self::AnyChar => char != '/',
-            Self::AnyRun => false,
-            Self::Class { negated, ranges } => {
+            // Most texts differ in the first byte already.
+            Self::Text(expected) if text.as_bytes().first() != expected.as_bytes().first() => None,
+            Self::Text(expected) => text.strip_prefix(&**expected),
+            Self::AnyChar => text.strip_prefix(|char| char != '/'),
+            Self::AnyRun => None,
+            Self::Class { negated, ranges } => text.strip_prefix(|char| {
                 ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)) != *negated
-            }
+            }),
         }
     }
 }

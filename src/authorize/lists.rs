@@ -1,5 +1,6 @@
 //! What may be on the list of a rule: checked when it is made, and quick to look up.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use base64::Engine as _;
@@ -26,25 +27,39 @@ impl<T: Ord> Sorted<T> {
     }
 }
 
-impl Sorted<Box<str>> {
-    pub(super) fn contains_str(&self, item: &str) -> bool {
-        self.0.binary_search_by(|other| (**other).cmp(item)).is_ok()
+/// Texts, sorted by length first: most are told apart without a look at what is in them.
+#[derive(Clone, Debug)]
+pub(super) struct Texts(Box<[Box<str>]>);
+
+impl Texts {
+    pub(super) fn new(mut texts: Vec<Box<str>>) -> Self {
+        texts.sort_unstable_by(|one, other| by_length(one, other));
+        texts.dedup();
+        Self(texts.into())
     }
+
+    pub(super) fn contains(&self, text: &str) -> bool {
+        self.0.binary_search_by(|one| by_length(one, text)).is_ok()
+    }
+}
+
+fn by_length(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// Host names, and wildcards that stand for exactly one label.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
-    exact: Sorted<Box<str>>,
+    exact: Texts,
     /// What is after the `*.`.
-    wildcards: Sorted<Box<str>>,
+    wildcards: Texts,
 }
 
 impl Hosts {
     pub(super) fn new(hosts: Vec<Box<str>>) -> Self {
         let (wildcards, exact): (Vec<_>, _) = hosts.into_iter().partition(|host| host.starts_with("*."));
         let wildcards = wildcards.iter().filter_map(|host| host.strip_prefix("*.")).map(Box::from).collect();
-        Self { exact: Sorted::new(exact), wildcards: Sorted::new(wildcards) }
+        Self { exact: Texts::new(exact), wildcards: Texts::new(wildcards) }
     }
 
     pub(super) fn parse(text: &str) -> Result<Box<str>, RuleErrorKind> {
@@ -54,12 +69,19 @@ impl Hosts {
 
     /// Whether a name from a certificate is on the list. `None` if that is a wildcard itself, which stands for many.
     pub(super) fn contains(&self, host: &str) -> Option<bool> {
-        let (first, rest) = host.split_once('.').unwrap_or((host, ""));
-        (first != "*").then(|| self.exact.contains_str(host) || self.wildcards.contains_str(rest))
+        let after_first_label = || {
+            let dot = host.bytes().position(|byte| byte == b'.')?;
+            host.get(dot.checked_add(1)?..)
+        };
+        let is_wildcard = host.strip_prefix('*').is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        (!is_wildcard).then(|| {
+            self.exact.contains(host) || after_first_label().is_some_and(|rest| self.wildcards.contains(rest))
+        })
     }
 }
 
-/// Networks, none within another, so that at most the last that starts at or before an address contains it.
+/// Networks by their first addresses, none within another, so that at most the last that starts at or before an
+/// address contains it.
 #[derive(Clone, Debug)]
 pub(super) struct Networks(Box<[IpNet]>);
 
@@ -85,7 +107,7 @@ impl Networks {
     }
 
     pub(super) fn contains(&self, ip: IpAddr) -> bool {
-        let after = self.0.partition_point(|network| network.network() <= ip);
+        let after = self.0.partition_point(|network| network.addr() <= ip);
         after.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|network| network.contains(&ip))
     }
 }

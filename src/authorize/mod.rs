@@ -7,7 +7,6 @@ mod denied;
 mod glob;
 mod layer;
 mod lists;
-mod outcome;
 mod rule;
 mod service;
 mod source;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::glob::{Glob, GlobError};
-use super::lists::{Hosts, Networks, Sorted, SpiffePattern, hash, uri_glob};
+use super::lists::{Hosts, Networks, Sorted, SpiffePattern, Texts, hash, uri_glob};
 use crate::identity::{
     ClientIdentity, DistinguishedName, HostnameError, ParseNameError, Sha256, Uri, UriError, is_trust_domain,
 };
@@ -33,12 +33,12 @@ pub struct Rule(pub(super) Node);
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     AnyCertificate,
-    CommonName(Sorted<Box<str>>),
+    CommonName(Texts),
     IssuerDn(Sorted<DistinguishedName>),
     SanDns(Hosts),
     SanUri(Sorted<Uri>),
     SanUriGlob(Box<[Glob]>),
-    SpiffeTrustDomain(Sorted<Box<str>>),
+    SpiffeTrustDomain(Texts),
     SpiffeId(Box<[SpiffePattern]>),
     SanIp(Networks),
     Fingerprint(Sorted<Sha256>),
@@ -66,7 +66,7 @@ impl Rule {
     pub fn common_name<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         let parse =
             |name: &str| if name.is_empty() { Err(RuleErrorKind::EmptyText) } else { Ok(name.into()) };
-        list("common_name", names, parse).map(|names| Self(Node::CommonName(Sorted::new(names))))
+        list("common_name", names, parse).map(|names| Self(Node::CommonName(Texts::new(names))))
     }
 
     /// The issuer's distinguished name is one of these, in RFC 4514 text: Skipper's `mtlsIssuerDN()`.
@@ -127,7 +127,7 @@ impl Rule {
             if valid { Ok(domain.into()) } else { Err(RuleErrorKind::TrustDomain) }
         };
         list("spiffe_trust_domain", domains, parse)
-            .map(|domains| Self(Node::SpiffeTrustDomain(Sorted::new(domains))))
+            .map(|domains| Self(Node::SpiffeTrustDomain(Texts::new(domains))))
     }
 
     /// The SPIFFE ID is one of these; their paths may be patterns of Go's `path.Match`, in which `*` stands for one
@@ -170,7 +170,8 @@ impl Rule {
         list("spki", hashes, hash).map(|hashes| Self(Node::Spki(Sorted::new(hashes))))
     }
 
-    /// A closure of yours says yes. The name is the [reason](super::Reason::Custom) in the log if it says no.
+    /// A closure of yours says yes. The name is the [reason](super::Reason::Custom) in the log if it says no. It may be
+    /// asked more than once for a request.
     ///
     /// ```
     /// use tower_client_cert::authorize::Rule;

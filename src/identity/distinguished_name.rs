@@ -103,12 +103,7 @@ impl DistinguishedName {
     /// If there is none, or more than one, or it is no text. Software disagrees on which of two is meant, and the
     /// one that is asked about last should not have to find out.
     pub fn single(&self, kind: &str) -> Result<&str, AttributeError> {
-        let mut found = self.of_type(kind);
-        match (found.next(), found.next()) {
-            (None, _) => Err(AttributeError::Missing),
-            (Some(_), Some(_)) => Err(AttributeError::Repeated),
-            (Some(attribute), None) => attribute.text().ok_or(AttributeError::NotText),
-        }
+        single(self.of_type(kind))
     }
 
     /// The common name, `CN`.
@@ -117,12 +112,20 @@ impl DistinguishedName {
     ///
     /// As for [`single`](Self::single).
     pub fn common_name(&self) -> Result<&str, AttributeError> {
-        self.single(keyword::COMMON_NAME)
+        single(self.attributes().filter(|attribute| attribute.oid() == keyword::COMMON_NAME))
     }
 
     fn of_type(&self, kind: &str) -> impl Iterator<Item = &Attribute> {
         let oid = keyword::oid(kind);
         self.attributes().filter(move |attribute| Some(attribute.oid()) == oid)
+    }
+}
+
+fn single<'a>(mut found: impl Iterator<Item = &'a Attribute>) -> Result<&'a str, AttributeError> {
+    match (found.next(), found.next()) {
+        (None, _) => Err(AttributeError::Missing),
+        (Some(_), Some(_)) => Err(AttributeError::Repeated),
+        (Some(attribute), None) => attribute.text().ok_or(AttributeError::NotText),
     }
 }
 

@@ -18,39 +18,42 @@ use std::str::FromStr;
 /// # Ok::<(), tower_client_cert::identity::UriError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uri(Box<str>);
+pub struct Uri {
+    text: Box<str>,
+    userinfo: bool,
+}
 
 impl Uri {
     /// The whole URI.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What is before the first `:`, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        self.0.split(':').next().unwrap_or_default()
+        self.text.split(':').next().unwrap_or_default()
     }
 
     /// What is between `//` and the next `/`, `?` or `#`: user information, host and port. `None` in a URI like
     /// `urn:uuid:…`.
     #[must_use]
     pub fn authority(&self) -> Option<&str> {
-        let (_, rest) = self.0.split_once(':')?;
+        let (_, rest) = self.text.split_once(':')?;
         rest.strip_prefix("//")?.split(['/', '?', '#']).next()
     }
 
     /// Whether the authority holds user information, as in `https://good.example@evil.example/`.
     #[must_use]
     pub fn has_userinfo(&self) -> bool {
-        self.authority().is_some_and(|authority| authority.contains('@'))
+        self.userinfo
     }
 }
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.text)
     }
 }
 
@@ -84,7 +87,9 @@ impl FromStr for Uri {
                 _ => return Err(UriError::Character { offset }),
             }
         }
-        let uri = Self(format!("{}{rest}", scheme.to_ascii_lowercase()).into());
+        let text = format!("{}{rest}", scheme.to_ascii_lowercase()).into();
+        let mut uri = Self { text, userinfo: false };
+        uri.userinfo = uri.authority().is_some_and(|authority| authority.contains('@'));
         // An authority without a host, as in `https:///path`, names nobody.
         if uri.authority() == Some("") && uri.scheme() != "file" {
             return Err(UriError::Empty);
