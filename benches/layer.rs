@@ -8,7 +8,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use divan::{Bencher, black_box};
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service};
 use tower_client_cert::dialect::Skipper;
 use tower_client_cert::{ClientCertLayer, PeerCertificates, TlsConnectInfo};
@@ -22,16 +22,16 @@ fn main() {
 struct Bare;
 
 impl<B> Service<Request<B>> for Bare {
-    type Response = Request<B>;
+    type Response = Response<Option<Request<B>>>;
     type Error = Infallible;
-    type Future = Ready<Result<Request<B>, Infallible>>;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(request))
+        ready(Ok(Response::new(Some(request))))
     }
 }
 

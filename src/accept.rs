@@ -8,13 +8,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 use tower_layer::Layer as _;
 
-use crate::peer::WithTlsConnectInfo;
+use crate::door::WithTlsConnectInfo;
 use crate::tls::{AcceptError, ClientCertAcceptor};
 
 /// For `axum_server::Server::acceptor`: every request then carries a [`TlsConnectInfo`](crate::TlsConnectInfo).
 ///
 /// Unlike with that crate's own acceptor, the certificates come with a verdict, sessions are not resumed past the
-/// verifier, and headers are encoded once per connection.
+/// verifier, headers are encoded once per connection, and requests for a host with another policy are refused with 421.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};

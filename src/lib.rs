@@ -87,6 +87,10 @@
 //!
 //! [`ForwardedClientCertLayer`]: forwarded::ForwardedClientCertLayer
 //!
+//! # Headers that nobody may send
+//!
+#![doc = include_str!("docs/stripped.md")]
+//!
 //! # Policies
 //!
 #![doc = include_str!("docs/policies.md")]
@@ -144,9 +148,11 @@ mod client_cert;
 #[cfg(feature = "tonic")]
 mod connected;
 pub mod dialect;
+mod door;
 #[cfg(feature = "axum")]
 mod extract;
 pub mod forwarded;
+mod future;
 #[cfg(feature = "tls")]
 mod host;
 #[cfg(feature = "x509")]
@@ -159,7 +165,6 @@ mod peer;
 mod policy;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
-mod span;
 mod strip;
 mod telemetry;
 #[cfg(feature = "tls")]
@@ -168,21 +173,20 @@ mod tls;
 #[cfg(feature = "x509")]
 pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
 pub use client_cert::{ClientCert, ClientCertLayer};
+pub use door::WithTlsConnectInfo;
 #[cfg(feature = "axum")]
 pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+pub use future::ResponseFuture;
 #[cfg(feature = "tls")]
 pub use host::ServerNameError;
 #[cfg(feature = "x509")]
 pub use identity::ClientIdentity;
 #[cfg(feature = "tls")]
-pub use misdirected::{RefuseMisdirected, RefuseMisdirectedFuture, RefuseMisdirectedLayer};
-pub use peer::{
-    PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification, WithTlsConnectInfo,
-};
+pub use misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
+pub use peer::{PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification};
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use serve::{Captured, MakeService, TlsListener, make_service};
-pub use span::ResponseFuture;
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{

@@ -1,15 +1,14 @@
 //! Requests for hosts that the connection's policy was not chosen for.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::header::HOST;
 use http::{Request, Response, StatusCode};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::host::Host;
+use crate::future::{ConnectionSpan, Refusal, ResponseFuture};
+use crate::host::{ChosenPolicy, Host};
 use crate::peer::TlsConnectInfo;
 
 /// Refuses requests for hosts that have another policy than the one their connection was made under.
@@ -36,18 +35,17 @@ use crate::peer::TlsConnectInfo;
 /// The service behind must route by the authority or by `Host`. What else it routes by, `X-Forwarded-Host` for example,
 /// no one has checked.
 ///
-/// `make_service` has this layer built in. In a server of your own it goes directly inside the [`TlsConnectInfo`]:
+/// [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) does all this by itself, but for the last row: so `make_service`,
+/// axum-server and `info.layer(service)` in a server of your own need no such layer. It is for where a
+/// [`TlsConnectInfo`] gets onto requests in another way, and it refuses those that have none:
 ///
 /// ```
 /// use tower::{Layer, service_fn};
-/// use tower_client_cert::{RefuseMisdirectedLayer, TlsConnectInfo};
+/// use tower_client_cert::RefuseMisdirectedLayer;
 ///
-/// # fn serve(info: TlsConnectInfo) {
 /// # let app = service_fn(|_: http::Request<()>| async { Ok::<_, std::convert::Infallible>(http::Response::new(())) });
-/// // let (stream, info) = acceptor.accept(io).await?;
-/// let service = info.layer(RefuseMisdirectedLayer::new().layer(app));
+/// let service = RefuseMisdirectedLayer::new().layer(app);
 /// # let _ = service;
-/// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a layer does nothing until it is applied to a service"]
@@ -103,55 +101,55 @@ where
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = RefuseMisdirectedFuture<S::Future>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        RefuseMisdirectedFuture {
-            answer: match check(&request) {
-                Ok(()) => Answer::Inner { future: self.inner.call(request) },
-                Err(refusal) => {
-                    refusal.log();
-                    Answer::Refused { status: refusal.status() }
-                }
-            },
+        let Some(info) =
+            request.extensions().get::<TlsConnectInfo>().filter(|info| info.host_policy().is_some())
+        else {
+            return ResponseFuture::refused(Problem::UnknownConnection.refusal());
+        };
+        match check(&request, info.host_policy()) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(request), ConnectionSpan::default()),
+            Err(refusal) => ResponseFuture::refused(refusal),
         }
     }
 }
 
 /// All hosts that a request names must have the connection's policy: no telling which one the service goes by.
-fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
-    let policy = request
-        .extensions()
-        .get::<TlsConnectInfo>()
-        .and_then(TlsConnectInfo::host_policy)
-        .ok_or(Refusal::UnknownConnection)?;
-    if policy.is_the_only_one() {
-        return Ok(());
+pub(crate) fn check<B>(request: &Request<B>, policy: Option<&ChosenPolicy>) -> Result<(), Refusal> {
+    match policy {
+        None => Ok(()),
+        Some(policy) if policy.is_the_only_one() => Ok(()),
+        Some(policy) => covers_all_hosts(request, policy).map_err(Problem::refusal),
     }
+}
+
+fn covers_all_hosts<B>(request: &Request<B>, policy: &ChosenPolicy) -> Result<(), Problem> {
     let mut headers = request.headers().get_all(HOST).iter();
     let header = headers.next().map(|value| value.as_bytes());
     if headers.next().is_some() {
-        return Err(Refusal::SeveralHosts);
+        return Err(Problem::SeveralHosts);
     }
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     if authority.is_none() && header.is_none() {
-        return Err(Refusal::NoHost);
+        return Err(Problem::NoHost);
     }
     for host in authority.into_iter().chain(header) {
-        let host = Host::from_authority(host).ok_or(Refusal::MalformedHost)?;
+        let host = Host::from_authority(host).ok_or(Problem::MalformedHost)?;
         if !policy.covers(&host) {
-            return Err(Refusal::Misdirected);
+            return Err(Problem::Misdirected);
         }
     }
     Ok(())
 }
 
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Refusal {
+enum Problem {
     #[error("the policy of its host is not the one the connection was made under")]
     Misdirected,
     #[error("it has more than one Host header")]
@@ -164,58 +162,18 @@ enum Refusal {
     UnknownConnection,
 }
 
-impl Refusal {
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Self::SeveralHosts | Self::NoHost | Self::MalformedHost => StatusCode::BAD_REQUEST,
-            Self::UnknownConnection => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    #[cfg_attr(not(feature = "tracing"), allow(clippy::unused_self))]
-    fn log(self) {
+impl Problem {
+    /// Says so in the log.
+    fn refusal(self) -> Refusal {
         #[cfg(feature = "tracing")]
         match self {
             Self::UnknownConnection => tracing::warn!(reason = %self, "refused a request"),
             _ => tracing::debug!(reason = %self, "refused a request"),
         }
-    }
-}
-
-pin_project! {
-    /// The future of [`RefuseMisdirected`]: the inner service's, or a refusal.
-    #[derive(Debug)]
-    pub struct RefuseMisdirectedFuture<F> {
-        #[pin]
-        answer: Answer<F>,
-    }
-}
-
-pin_project! {
-    #[project = AnswerProjection]
-    #[derive(Debug)]
-    enum Answer<F> {
-        Inner { #[pin] future: F },
-        Refused { status: StatusCode },
-    }
-}
-
-impl<F, R, E> Future for RefuseMisdirectedFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
-{
-    type Output = Result<Response<R>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().answer.project() {
-            AnswerProjection::Inner { future } => future.poll(cx),
-            AnswerProjection::Refused { status } => {
-                let mut response = Response::new(R::default());
-                *response.status_mut() = *status;
-                Poll::Ready(Ok(response))
-            }
-        }
+        Refusal::new(match self {
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::SeveralHosts | Self::NoHost | Self::MalformedHost => StatusCode::BAD_REQUEST,
+            Self::UnknownConnection => StatusCode::INTERNAL_SERVER_ERROR,
+        })
     }
 }

@@ -25,8 +25,8 @@ use tracing::{
     field::{Empty, display},
 };
 
-use crate::misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
-use crate::peer::{TlsConnectInfo, WithTlsConnectInfo};
+use crate::door::WithTlsConnectInfo;
+use crate::peer::TlsConnectInfo;
 use crate::tls::ClientCertAcceptor;
 
 /// A [`Listener`] for [`axum::serve()`] that speaks TLS.
@@ -246,7 +246,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
 /// Makes `axum::serve` put [`TlsConnectInfo`] on every request to `service`, and `ConnectInfo` with the client's
 /// address, as `into_make_service_with_connect_info` would.
 ///
-/// Requests for hosts that the connection's policy was not chosen for are refused: see [`RefuseMisdirectedLayer`].
+/// Headers that a reader of client certificates might believe are taken off every request, and those for hosts that the
+/// connection's policy was not chosen for, or whose certificate has expired since, are refused: see
+/// [`WithTlsConnectInfo`].
 ///
 /// It works on a [`TlsListener`], and on whatever wraps one and keeps its streams.
 ///
@@ -280,7 +282,7 @@ where
     L: Listener<Io = TlsStream<Captured<IO>>>,
     L::Addr: Clone + Sync + 'static,
 {
-    type Response = WithTlsConnectInfo<RefuseMisdirected<AddExtension<S, ConnectInfo<L::Addr>>>>;
+    type Response = WithTlsConnectInfo<AddExtension<S, ConnectInfo<L::Addr>>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -293,7 +295,6 @@ where
         let info = stream.io().get_ref().0.tls_connect_info().cloned();
         let info = info.unwrap_or_else(|| TlsConnectInfo::new(None));
         let address = Extension(ConnectInfo(stream.remote_addr().clone()));
-        let service = address.layer(self.service.clone());
-        ready(Ok(info.layer(RefuseMisdirectedLayer::new().layer(service))))
+        ready(Ok(info.layer(address.layer(self.service.clone()))))
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use tower_layer::Layer;
 
@@ -18,14 +18,24 @@ use crate::telemetry;
 ///
 /// For each request, whatever becomes of it:
 ///
-/// 1. Every header the dialect owns is removed, in any spelling a backend might read as the same name (any case, and
-///    any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop it.
-///    Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
+/// 1. Every header that *some* reader of client certificates might believe is removed: the dialect's own and all others
+///    of [the table](crate#headers-that-nobody-may-send), in any spelling a backend might read as the same name (any
+///    case, and any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop
+///    it. Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
 /// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
 ///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
 ///
 /// A dialect that grows from hop to hop may keep what came under its exact name ([`Dialect::keep`]); of this crate's
-/// only [`Envoy`](crate::dialect::Envoy) does, when told to.
+/// only [`Envoy`](crate::dialect::Envoy) does, when told to. What a proxy further out writes for the service behind is
+/// let through by a [`PassHeadersLayer`](crate::forwarded::PassHeadersLayer), from that proxy only.
+///
+/// # Where to put it
+///
+/// Around the whole app, as in `make_service(ClientCertLayer::new().layer(app))`. A [`Router`]'s own `layer` covers the
+/// routes that were added before it, and neither a route nor a `fallback` that is added after it. On connections of this
+/// crate's acceptor that is no hole: [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) has taken the headers off before.
+///
+/// [`Router`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 ///
 /// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`], a
 /// plaintext one for example, the layer still strips; and since this is rarely meant, it says so once, as a warning
@@ -36,7 +46,14 @@ use crate::telemetry;
 /// path only. [`only_verified`](Self::only_verified), [`verified_path`](Self::verified_path) and
 /// [`forward_unverified`](Self::forward_unverified) say otherwise.
 ///
-/// Layers stack: two dialects at once are two layers.
+/// Layers stack: two dialects at once are two layers. The outermost removes what the client sent under any name, and
+/// each of the others only what its own dialect owns, so that none removes what another wrote.
+///
+/// # Too large
+///
+/// A value is never cut: see [`max_value_size`](Self::max_value_size). A request whose certificate can't be told is
+/// refused with 431 where the backend would take it for anonymous. That is why the service needs responses whose body is
+/// [`Default`], as those of axum, tonic and http-body-util are.
 ///
 /// ```
 /// use axum::Router;
@@ -100,7 +117,7 @@ impl<D: Dialect> ClientCertLayer<D> {
             forward_unverified: dialect.forwards_unverified(),
             dialect: Arc::new(dialect),
             max_certificates: usize::MAX,
-            max_value_size: 64 * 1024,
+            max_value_size: 16 * 1024,
             #[cfg(feature = "tracing")]
             log_headers: false,
             id: next_id(),
@@ -140,11 +157,13 @@ impl<D> ClientCertLayer<D> {
         self.with(|config| config.forward_unverified = true)
     }
 
-    /// The largest value to write, in bytes: 64 KiB unless set, while nginx takes 8 KB and Node.js 16 KB by default.
+    /// The largest value to write, in bytes: 16 KiB unless set, while nginx takes 8 KB and Node.js 16 KB of headers by
+    /// default. A client pays a few bytes for a request that makes a value as large as this.
     ///
-    /// A value is never cut. If it is larger, the client's own certificate is written alone; if that is still too
-    /// large, none, and the status is `FAILED:certificate too large to forward`, so that nobody is let in who can't
-    /// be named. Either is a warning (feature `tracing`), once per connection.
+    /// A value is never cut. If it is larger, the client's own certificate is written alone. If that is still too
+    /// large, none is, and the status is `FAILED:certificate too large to forward`, so that nobody is let in who can't
+    /// be named. In a dialect without a status that client would be anonymous: its requests are refused instead, with
+    /// 431 (RFC 6585 section 5). Each is a warning (feature `tracing`), once per connection.
     pub fn max_value_size(self, bytes: usize) -> Self {
         self.with(|config| config.max_value_size = bytes)
     }
@@ -182,7 +201,8 @@ impl<D: Dialect> Config<D> {
     }
 
     /// What the dialect keeps of the headers that a request came with: owned names only, once each.
-    pub(super) fn keep(&self, received: &HeaderMap, info: Option<&TlsConnectInfo>) -> HeaderMap {
+    pub(super) fn keep(&self, received: Option<&HeaderMap>, info: Option<&TlsConnectInfo>) -> HeaderMap {
+        let Some(received) = received else { return HeaderMap::new() };
         let forwarding = info
             .and_then(TlsConnectInfo::peer_certificates)
             .is_some_and(|peer| self.forward_unverified || peer.is_verified());
@@ -194,7 +214,12 @@ impl<D: Dialect> Config<D> {
     }
 
     /// Puts what was kept in front of what this hop wrote.
-    pub(super) fn insert(&self, mut kept: HeaderMap, written: &Headers, headers: &mut HeaderMap) {
+    pub(super) fn insert(
+        &self,
+        mut kept: HeaderMap,
+        written: &[(HeaderName, HeaderValue)],
+        headers: &mut HeaderMap,
+    ) {
         if kept.is_empty() {
             for (name, value) in written.iter() {
                 headers.append(name, value.clone());
@@ -249,8 +274,15 @@ impl<D: Dialect> Config<D> {
             headers = self.write(leaf, status);
         }
         if self.too_large(&headers) {
-            warn_too_large(self.max_value_size, "it is not forwarded");
             headers = self.write(&[], VerifyStatus::Failed("certificate too large to forward".into()));
+            if headers == self.write(&[], VerifyStatus::None) {
+                warn_too_large(
+                    self.max_value_size,
+                    "this dialect would make the client anonymous, so its requests are refused with 431",
+                );
+                return None;
+            }
+            warn_too_large(self.max_value_size, "it is not forwarded");
         }
         headers
     }
@@ -258,10 +290,10 @@ impl<D: Dialect> Config<D> {
     fn write(&self, certificates: &[CertificateDer<'static>], status: VerifyStatus) -> Headers {
         let mut headers = HeaderMap::new();
         self.dialect.encode(&Outgoing::new(certificates, status), &mut headers);
-        headers
+        let written = headers
             .iter()
             .filter(|(name, _)| {
-                let owned = self.owned.contains(name.as_str().as_bytes());
+                let owned = self.owned.contains(name);
                 if !owned {
                     warn_not_owned(name);
                 }
@@ -272,11 +304,12 @@ impl<D: Dialect> Config<D> {
                 value.set_sensitive(true);
                 (name.clone(), value)
             })
-            .collect()
+            .collect();
+        Some(written)
     }
 
     fn too_large(&self, headers: &Headers) -> bool {
-        headers.iter().any(|(_, value)| value.len() > self.max_value_size)
+        headers.iter().flat_map(|headers| headers.iter()).any(|(_, value)| value.len() > self.max_value_size)
     }
 
     fn warn_once_if_nothing_can_arrive(&self, info: Option<&TlsConnectInfo>) {
@@ -314,7 +347,7 @@ fn warn_too_large(max: usize, consequence: &str) {
 }
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn warn_not_owned(name: &http::HeaderName) {
+fn warn_not_owned(name: &HeaderName) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%name, "dialect wrote a header that is not among its header_names(): not sent, since a client could forge it");
 }

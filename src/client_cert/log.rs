@@ -1,32 +1,35 @@
 //! A line for each request: what it came with, what the layer removed, what it wrote. For debugging, as Skipper's
 //! `logHeader()` is; but no value is in it, since those are personal data, or the client's own invention.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderName, HeaderValue, Request};
 use rustls_pki_types::CertificateDer;
 
 use crate::forwarded::Fingerprint;
-use crate::peer::{Headers, PeerCertificates};
-use crate::strip::OwnedHeaders;
+use crate::peer::PeerCertificates;
+use crate::strip::{OwnedHeaders, Received};
+
+/// A client may send some 60 KB of names.
+const MAX_LENGTH: usize = 2 * 1024;
 
 /// What a request came with.
-pub(super) struct Received {
+pub(super) struct CameWith {
     all: String,
-    owned: String,
+    stripped: String,
 }
 
-impl Received {
-    pub(super) fn new(headers: &HeaderMap, owned: &OwnedHeaders) -> Self {
-        let is_owned = |name: &HeaderName| owned.contains(name.as_str().as_bytes());
-        Self { all: list(headers, |_| true), owned: list(headers, is_owned) }
+impl CameWith {
+    pub(super) fn new<B>(request: &Request<B>, owned: &OwnedHeaders) -> Self {
+        let taken = request.extensions().get().map(|Received { headers, .. }| headers);
+        let lines = || request.headers().iter().chain(taken.into_iter().flatten());
+        Self { all: list(lines()), stripped: list(lines().filter(|(name, _)| owned.strips(name))) }
     }
 
     /// Logs it, beside what came of it.
-    pub(super) fn log(&self, written: &Headers, peer: Option<&PeerCertificates>) {
-        let written: HeaderMap = written.iter().cloned().collect();
+    pub(super) fn log(&self, written: &[(HeaderName, HeaderValue)], peer: Option<&PeerCertificates>) {
         tracing::info!(
             received = %self.all,
-            stripped = %self.owned,
-            written = %list(&written, |_| true),
+            stripped = %self.stripped,
+            written = %list(written.iter().map(|(name, value)| (name, value))),
             certificate = %peer.map_or_else(|| "none".to_owned(), describe),
             "client certificate headers"
         );
@@ -34,9 +37,20 @@ impl Received {
 }
 
 /// Names and sizes.
-fn list(headers: &HeaderMap, which: impl Fn(&HeaderName) -> bool) -> String {
-    let lines = headers.iter().filter(|(name, _)| which(name));
-    lines.map(|(name, value)| format!("{name} ({} bytes)", value.len())).collect::<Vec<_>>().join(", ")
+fn list<'a>(lines: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> String {
+    let mut list = String::new();
+    for (name, value) in lines {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        let line = format!("{name} ({} bytes)", value.len());
+        if list.len() + line.len() > MAX_LENGTH {
+            list.push('…');
+            break;
+        }
+        list.push_str(&line);
+    }
+    list
 }
 
 /// Whose certificate it is, and what it is worth.

@@ -2,22 +2,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::Request;
+use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
 use super::layer::Config;
 #[cfg(feature = "tracing")]
-use super::log::Received;
+use super::log::CameWith;
 use super::source::connect_info;
 use crate::dialect::{Dialect, Skipper};
+use crate::future::{ConnectionSpan, Refusal, ResponseFuture};
 #[cfg(feature = "tracing")]
 use crate::peer::TlsConnectInfo;
-use crate::strip::StripTrailers;
+use crate::strip::{Received, StripTrailers};
 use crate::telemetry;
 
 /// The service of [`ClientCertLayer`](super::ClientCertLayer).
-///
-/// Its future is the inner service's own: a request is changed before it is passed on, and nothing afterwards.
 pub struct ClientCert<S, D = Skipper> {
     inner: S,
     config: Arc<Config<D>>,
@@ -47,38 +46,53 @@ impl<S, D> ClientCert<S, D> {
     }
 }
 
-impl<S, D, B> Service<Request<B>> for ClientCert<S, D>
+impl<S, D, B, R> Service<Request<B>> for ClientCert<S, D>
 where
-    S: Service<Request<StripTrailers<B>>>,
+    S: Service<Request<StripTrailers<B>>, Response = Response<R>>,
     D: Dialect,
+    R: Default,
 {
-    type Response = S::Response;
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let info = connect_info(request.extensions());
-        let kept = self.config.keep(request.headers(), info.as_deref());
-        let written = self.config.headers_for(info.as_deref());
+        let config = &*self.config;
         #[cfg(feature = "tracing")]
-        if self.config.log_headers {
-            let peer = info.as_deref().and_then(TlsConnectInfo::peer_certificates);
-            Received::new(request.headers(), &self.config.owned).log(&written, peer);
-        }
+        let came_with = config.log_headers.then(|| CameWith::new(&request, &config.owned));
         // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.
-        let stripped = self.config.owned.strip(request.headers_mut());
-        if stripped > 0 {
-            telemetry::stripped(stripped);
-            #[cfg(feature = "tracing")]
-            tracing::debug!(stripped, "removed headers from a request that only this layer may write");
+        config.owned.screen(&mut request);
+        let info = connect_info(request.extensions());
+        let kept =
+            config.keep(request.extensions().get().map(|Received { headers, .. }| headers), info.as_deref());
+        let written = config.headers_for(info.as_deref());
+        #[cfg(feature = "tracing")]
+        if let Some(came_with) = came_with {
+            let peer = info.as_deref().and_then(TlsConnectInfo::peer_certificates);
+            came_with.log(written.as_deref().unwrap_or_default(), peer);
         }
-        self.config.insert(kept, &written, request.headers_mut());
-        let owned = Arc::clone(&self.config.owned);
-        self.inner.call(request.map(|body| StripTrailers::new(body, owned)))
+        drop(info);
+        if let Some(received) = request.extensions_mut().get_mut::<Received>() {
+            let stripped = received.count(|name| kept.contains_key(name));
+            if stripped > 0 {
+                telemetry::stripped(stripped);
+                #[cfg(feature = "tracing")]
+                tracing::debug!(stripped, "removed headers from a request that only this layer may write");
+            }
+        }
+        let Some(written) = written else {
+            #[cfg(feature = "tracing")]
+            tracing::debug!("refused a request with 431: its client certificate is too large to forward");
+            return ResponseFuture::refused(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+        };
+        config.insert(kept, &written, request.headers_mut());
+        let owned = Arc::clone(&config.owned);
+        let future = self.inner.call(request.map(|body| StripTrailers::new(body, owned)));
+        ResponseFuture::inner(future, ConnectionSpan::default())
     }
 }
 

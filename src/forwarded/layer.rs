@@ -2,23 +2,26 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
 
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use tower_layer::Layer;
 
 use super::service::ReadForwardedClientCert;
 use super::trust::{Hop, Trust, TrustedProxies};
 use super::{ForwardedClientCert, ForwardedClientCertError};
 use crate::dialect::{Dialect, Skipper};
-use crate::strip::OwnedHeaders;
+use crate::strip::{OwnedHeaders, Received};
+use crate::telemetry;
 
 /// Reads the certificate that a trusted proxy forwards, and removes the headers of everybody else.
 ///
 /// For each request:
 ///
-/// * From a trusted proxy, the dialect's headers are decoded. Other spellings of their names, which the proxy may have
-///   let through from its client, are removed.
-/// * From anybody else, every header of the dialect is removed unread, in any spelling that something behind might read
-///   as the same name, with every mention of one in `Connection`.
+/// * From a trusted proxy, the dialect's headers are decoded, and left on the request. Everything else that a reader of
+///   client certificates might believe, which the proxy may have let through from its client, is removed: other
+///   spellings of these names, and the headers of every other dialect
+///   ([the table](crate#headers-that-nobody-may-send)).
+/// * From anybody else, all of these are removed unread, in any spelling that something behind might read as the same
+///   name, with every mention of one in `Connection`.
 /// * Either way request trailers of those names are removed ([`StripTrailers`](crate::StripTrailers)), and the outcome
 ///   is left on the request for the extractor [`ForwardedClientCert`]. The layer itself answers no request.
 ///
@@ -26,7 +29,8 @@ use crate::strip::OwnedHeaders;
 /// [`with_peer_ip`](Self::with_peer_ip), and from [`TlsConnectInfo`](crate::TlsConnectInfo).
 ///
 /// How much of a value is looked at is the dialect's: see [`Limits`](crate::dialect::Limits). Layers for different
-/// dialects stack. Two for the same type of dialect do not: the inner one's outcome stays.
+/// dialects stack, and each asks its own proxies. Two for the same type of dialect do not: the inner one's outcome
+/// stays.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -79,7 +83,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     /// It changes nothing. Where something behind reads headers by itself, use [`receive`](Self::receive).
     ///
     /// ```
-    /// use http::HeaderMap;
+    /// use http::{HeaderMap, Request};
     /// use tower_client_cert::dialect::Skipper;
     /// use tower_client_cert::forwarded::{ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies};
     ///
@@ -115,8 +119,10 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         }
     }
 
-    /// The same, and removes what must not be believed: all the dialect's headers, or, from a trusted proxy, those in
-    /// other spellings.
+    /// The same, and removes what must not be believed: every header of [the table](crate#headers-that-nobody-may-send),
+    /// but for the dialect's own, exactly spelt, from a trusted proxy.
+    ///
+    /// Where two dialects are read, [`read`](Self::read) the first.
     ///
     /// # Errors
     ///
@@ -128,21 +134,74 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
         let outcome = self.read(hop, headers);
         let owned = &self.config.owned;
-        let stripped = match &outcome {
-            Err(ForwardedClientCertError::Untrusted { .. } | ForwardedClientCertError::HopUnknown) => {
-                owned.strip(headers)
-            }
-            _ => owned.strip_other_spellings(headers),
+        let stripped =
+            if is_from_a_proxy(&outcome) { owned.strip_others(headers) } else { owned.strip(headers) };
+        self.note(hop, stripped, &outcome);
+        outcome
+    }
+
+    /// The same for a request, whose headers may have been taken off it already by something further out.
+    pub(super) fn receive_request<B>(
+        &self,
+        hop: &Hop<'_>,
+        written: Option<HeaderMap>,
+        request: &mut Request<B>,
+    ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
+        let (headers, received) = match (&written, request.extensions().get::<Received>()) {
+            // A layer of ours has written them since, in this process.
+            (Some(written), _) => (Some(written), false),
+            (None, Some(received)) => (Some(&received.headers), true),
+            (None, None) => (None, false),
         };
+        let outcome =
+            headers.map_or_else(|| self.read(hop, &HeaderMap::new()), |headers| self.read(hop, headers));
+        let believed = is_from_a_proxy(&outcome);
+        let owned = &self.config.owned;
+        let restored: HeaderMap = match headers.filter(|_| believed) {
+            Some(headers) => {
+                let own = headers.iter().filter(|(name, _)| owned.is_exactly(name));
+                own.map(|(name, value)| (name.clone(), value.clone())).fold(
+                    HeaderMap::new(),
+                    |mut own, (name, value)| {
+                        own.append(name, value);
+                        own
+                    },
+                )
+            }
+            None => HeaderMap::new(),
+        };
+        request.headers_mut().extend(restored);
+        if received {
+            if let Some(received) = request.extensions_mut().get_mut::<Received>() {
+                let stripped = received.count(|name| believed && owned.is_exactly(name));
+                self.note(hop, stripped, &outcome);
+            }
+        } else {
+            self.note(hop, 0, &outcome);
+        }
+        outcome
+    }
+
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    fn note(
+        &self,
+        hop: &Hop<'_>,
+        stripped: usize,
+        outcome: &Result<ForwardedClientCert<D>, ForwardedClientCertError>,
+    ) {
         if stripped > 0 {
+            telemetry::stripped(stripped);
             #[cfg(feature = "tracing")]
             tracing::debug!(stripped, peer = ?hop.ip(), "removed headers that only a trusted proxy may write");
         }
         if outcome.as_ref().is_err_and(|error| *error == ForwardedClientCertError::HopUnknown) {
             self.config.warned.call_once(warn_hop_unknown);
         }
-        outcome
     }
+}
+
+fn is_from_a_proxy<D>(outcome: &Result<ForwardedClientCert<D>, ForwardedClientCertError>) -> bool {
+    !matches!(outcome, Err(ForwardedClientCertError::Untrusted { .. } | ForwardedClientCertError::HopUnknown))
 }
 
 impl<D> ForwardedClientCertLayer<D> {

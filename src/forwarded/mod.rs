@@ -4,6 +4,7 @@
 mod extract;
 mod fingerprint;
 mod layer;
+mod pass;
 mod service;
 mod trust;
 
@@ -16,6 +17,7 @@ use rustls_pki_types::CertificateDer;
 
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use layer::ForwardedClientCertLayer;
+pub use pass::{PassHeaders, PassHeadersLayer};
 pub use service::ReadForwardedClientCert;
 pub use trust::{Hop, TrustedProxies};
 

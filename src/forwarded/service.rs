@@ -1,8 +1,7 @@
 use std::fmt;
-use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use http::{Extensions, Request};
+use http::Request;
 use tower_service::Service;
 
 use super::Outcome;
@@ -57,33 +56,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let mut hop = Hop::unknown();
-        if let Some(ip) = self.reader.peer_ip().or_else(|| connected_from(&parts.extensions)) {
-            hop = hop.at(ip);
-        }
-        if let Some(tls) = parts.extensions.get::<TlsConnectInfo>() {
-            hop = hop.with_tls(tls);
-        }
-        let outcome = self.reader.receive(&hop, &mut parts.headers);
-        parts.extensions.insert(Outcome(outcome));
-        let body = StripTrailers::new(body, self.reader.owned());
-        self.inner.call(Request::from_parts(parts, body))
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let owned = self.reader.owned();
+        let written = owned.screen(&mut request);
+        let tls = request.extensions().get::<TlsConnectInfo>().cloned();
+        let hop = Hop::of(request.extensions(), self.reader.peer_ip(), tls.as_ref());
+        let outcome = self.reader.receive_request(&hop, written, &mut request);
+        request.extensions_mut().insert(Outcome(outcome));
+        self.inner.call(request.map(|body| StripTrailers::new(body, owned)))
     }
-}
-
-#[cfg(feature = "axum")]
-fn connected_from(extensions: &Extensions) -> Option<IpAddr> {
-    use axum::extract::ConnectInfo;
-    use std::net::SocketAddr;
-
-    extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip())
-}
-
-#[cfg(not(feature = "axum"))]
-fn connected_from(_: &Extensions) -> Option<IpAddr> {
-    None
 }
 
 impl<S: Clone, D> Clone for ReadForwardedClientCert<S, D> {

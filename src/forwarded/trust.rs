@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::Extensions;
 use ipnet::{IpNet, Ipv4Net};
 #[cfg(feature = "x509")]
 use rustls_pki_types::CertificateDer;
@@ -201,10 +202,28 @@ impl<'a> Hop<'a> {
         Self { tls: Some(tls), ..self }
     }
 
+    /// The hop of a request, by what the server has put into its extensions.
+    pub(super) fn of(extensions: &Extensions, ip: Option<IpAddr>, tls: Option<&'a TlsConnectInfo>) -> Self {
+        Self { ip: ip.or_else(|| connected_from(extensions)), tls }
+    }
+
     #[cfg(feature = "tracing")]
     pub(super) fn ip(&self) -> Option<IpAddr> {
         self.ip
     }
+}
+
+#[cfg(feature = "axum")]
+fn connected_from(extensions: &Extensions) -> Option<IpAddr> {
+    use axum::extract::ConnectInfo;
+    use std::net::SocketAddr;
+
+    extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.ip())
+}
+
+#[cfg(not(feature = "axum"))]
+fn connected_from(_: &Extensions) -> Option<IpAddr> {
+    None
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use http::Request;
-use tower_layer::Layer;
-use tower_service::Service;
+use std::sync::{Arc, OnceLock};
 
 use super::certificates::PeerCertificates;
 use super::encoded::{EncodedHeaders, Headers, LayerId};
+use super::standing::{Fallen, Standing};
+use crate::future::ConnectionSpan;
 #[cfg(feature = "tls")]
 use crate::host::ChosenPolicy;
 use crate::policy::ClientAuthPolicy;
-use crate::span::{ConnectionSpan, ResponseFuture};
 
 /// The version of TLS that was negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,13 +21,17 @@ pub enum TlsVersion {
 /// What the acceptor learned about one TLS connection: put on every request of it, as an extension.
 ///
 /// It is there whether or not the client has a certificate, so that "no certificate" and "nobody looked" are two
-/// different things. It is a [`Layer`]: `info.layer(service)` puts it on each request that `service` gets, which is
-/// all that a server without axum has to do.
+/// different things. It is a [`Layer`](tower_layer::Layer): `info.layer(service)` puts it on each request that
+/// `service` gets, which is all that a server without axum has to do. [`WithTlsConnectInfo`](crate::WithTlsConnectInfo)
+/// says what else that does.
+///
+/// A request's is true when the request begins. If the certificate expires while its connection is open, or a reload
+/// revokes it, later requests carry another one, which says so.
 ///
 /// A clone is a reference count.
 ///
 /// ```
-/// use http::Request;
+/// use http::{Request, Response};
 /// use tower::{Layer, ServiceExt, service_fn};
 /// use tower_client_cert::{ClientAuthPolicy, TlsConnectInfo};
 ///
@@ -39,9 +39,9 @@ pub enum TlsVersion {
 /// let info = TlsConnectInfo::new(None).with_policy(ClientAuthPolicy::RequestClientCert);
 /// let service = info.layer(service_fn(|request: Request<()>| async move {
 ///     let info = request.extensions().get::<TlsConnectInfo>().expect("the layer puts it there");
-///     Ok::<_, std::convert::Infallible>(info.peer_certificates().is_none())
+///     Ok::<_, std::convert::Infallible>(Response::new(format!("{:?}", info.policy())))
 /// }));
-/// assert!(service.oneshot(Request::new(())).await.unwrap());
+/// assert_eq!(service.oneshot(Request::new(())).await.unwrap().body(), "Some(RequestClientCert)");
 /// # });
 /// ```
 #[derive(Clone, Debug)]
@@ -59,6 +59,9 @@ struct Connection {
     host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
     span: ConnectionSpan,
+    /// `None` where nothing can change.
+    standing: Option<Arc<dyn Standing>>,
+    fallen: OnceLock<Option<TlsConnectInfo>>,
 }
 
 impl TlsConnectInfo {
@@ -115,10 +118,17 @@ impl TlsConnectInfo {
         self.with(|connection| connection.host_policy = Some(policy))
     }
 
-    /// Encoded headers stay behind: what was changed may be in them.
+    /// Who knows whether this is still true. Only the acceptor does.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_standing(self, standing: Arc<dyn Standing>) -> Self {
+        self.with(|connection| connection.standing = Some(standing))
+    }
+
+    /// What was made of it stays behind: what was changed may be in it.
     fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
         let mut connection = Arc::unwrap_or_clone(self.0);
         connection.headers = EncodedHeaders::default();
+        connection.fallen = OnceLock::new();
         change(&mut connection);
         Self(Arc::new(connection))
     }
@@ -169,38 +179,46 @@ impl TlsConnectInfo {
     pub(crate) fn headers_once(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
         self.0.headers.get_or_init(layer, encode)
     }
-}
-impl<S> Layer<S> for TlsConnectInfo {
-    type Service = WithTlsConnectInfo<S>;
 
-    fn layer(&self, inner: S) -> Self::Service {
-        WithTlsConnectInfo { inner, info: self.clone() }
-    }
-}
-
-/// Puts one connection's [`TlsConnectInfo`] on every request. Made by `TlsConnectInfo`'s [`Layer`].
-#[derive(Clone, Debug)]
-pub struct WithTlsConnectInfo<S> {
-    inner: S,
-    info: TlsConnectInfo,
-}
-
-impl<S, B> Service<Request<B>> for WithTlsConnectInfo<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
+    pub(crate) fn span(&self) -> &ConnectionSpan {
+        &self.0.span
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(self.info.clone());
-        let span = &self.info.0.span;
-        ResponseFuture::new(span.within(|| self.inner.call(request)), span.clone())
+    /// What a request that comes now is to carry: the same, or one that says that the certificate is no longer worth
+    /// what it was. `None` if a handshake would now be refused.
+    pub(crate) fn by_now(&self) -> Option<Self> {
+        let Some(standing) = &self.0.standing else { return Some(self.clone()) };
+        if let Some(fallen) = self.0.fallen.get() {
+            return fallen.clone();
+        }
+        match standing.check(self) {
+            Ok(()) => Some(self.clone()),
+            Err(fallen) => self.0.fallen.get_or_init(|| self.fallen(fallen)).clone(),
+        }
+    }
+
+    /// Once per connection, with headers of its own.
+    fn fallen(&self, fallen: Fallen) -> Option<Self> {
+        match fallen {
+            Fallen::Unverified(reason) => {
+                #[cfg(feature = "tracing")]
+                tracing::info!(%reason, "the client certificate of an open connection does not verify any more");
+                let presented = self.peer_certificates()?.presented().to_vec();
+                let peer = PeerCertificates::judged(presented, Err(reason));
+                Some(self.clone().with(|connection| {
+                    connection.peer_certificates = peer;
+                    connection.standing = None;
+                }))
+            }
+            Fallen::Refused(_reason) => {
+                #[cfg(feature = "tracing")]
+                tracing::info!(
+                    reason = _reason,
+                    "requests on an open connection are refused with 421: its handshake would not succeed any more"
+                );
+                None
+            }
+        }
     }
 }
 
@@ -213,7 +231,7 @@ mod tests {
     #[test]
     fn a_changed_connection_forgets_what_was_encoded() {
         let info = TlsConnectInfo::new(None);
-        let headers = |text| Headers::from([(http::header::VIA, HeaderValue::from_static(text))]);
+        let headers = |text| Some([(http::header::VIA, HeaderValue::from_static(text))].into());
         info.headers_once(1, || headers("old"));
         assert_eq!(info.with_resumed(true).headers_once(1, || headers("new")), headers("new"));
     }

@@ -5,8 +5,9 @@ use http::{HeaderName, HeaderValue};
 /// Tells the layers apart that write headers on one connection.
 pub(crate) type LayerId = u64;
 
-/// Ready headers. A clone is a reference count, and so is a clone of each name and value.
-pub(crate) type Headers = Arc<[(HeaderName, HeaderValue)]>;
+/// Ready headers. A clone is a reference count, and so is a clone of each name and value. `None` if there is no way to
+/// write them that tells the truth, and the request must not be passed on.
+pub(crate) type Headers = Option<Arc<[(HeaderName, HeaderValue)]>>;
 
 /// An append-only list of what each layer wrote: readable without a lock, and shared by all streams of a connection.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +32,7 @@ impl EncodedHeaders {
                 .0
                 .get_or_init(|| Box::new(EncodedBy { layer, headers: encode(), next: Self::default() }));
             if entry.layer == layer {
-                return Arc::clone(&entry.headers);
+                return entry.headers.clone();
             }
             slot = &entry.next;
         }
@@ -44,7 +45,11 @@ mod tests {
     use super::*;
 
     fn headers(number: u64) -> Headers {
-        Arc::from([(http::header::AGE, HeaderValue::from(number))])
+        Some(Arc::from([(http::header::AGE, HeaderValue::from(number))]))
+    }
+
+    fn same(one: &Headers, other: &Headers) -> bool {
+        one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     #[test]
@@ -52,8 +57,8 @@ mod tests {
         let encoded = EncodedHeaders::default();
         let first = encoded.get_or_init(1, || headers(1));
         let other = encoded.get_or_init(2, || headers(2));
-        assert!(Arc::ptr_eq(&first, &encoded.get_or_init(1, || unreachable!("encoded already"))));
-        assert!(Arc::ptr_eq(&other, &encoded.get_or_init(2, || unreachable!("encoded already"))));
+        assert!(same(&first, &encoded.get_or_init(1, || unreachable!("encoded already"))));
+        assert!(same(&other, &encoded.get_or_init(2, || unreachable!("encoded already"))));
         assert_ne!(first, other);
     }
 

@@ -3,9 +3,12 @@
 mod certificates;
 mod connection;
 mod encoded;
+mod standing;
 mod verification;
 
 pub use certificates::PeerCertificates;
-pub use connection::{TlsConnectInfo, TlsVersion, WithTlsConnectInfo};
+pub use connection::{TlsConnectInfo, TlsVersion};
 pub(crate) use encoded::{Headers, LayerId};
+#[cfg(feature = "tls")]
+pub(crate) use standing::{Fallen, Standing};
 pub use verification::{UnverifiedReason, Verification};

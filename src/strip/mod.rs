@@ -1,7 +1,12 @@
 //! Removing headers, and trailers, that a client may not write: what both ends do before anything else.
 
+mod filter;
+mod known;
+mod names;
 mod owned;
+mod screen;
 mod trailers;
 
 pub(crate) use owned::OwnedHeaders;
+pub(crate) use screen::{Received, screen};
 pub use trailers::StripTrailers;

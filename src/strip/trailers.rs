@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use super::owned::OwnedHeaders;
 
 pin_project! {
-    /// A request body without the trailers that would be read as headers of the layer.
+    /// A request body without the trailers that a reader of client certificates might believe.
     ///
     /// Trailers arrive after every header was checked, and some backends merge them into the headers (RFC 9110
     /// section 6.5.1 warns of it). All others pass unchanged, and so does the data.
@@ -44,7 +44,7 @@ impl<B: Body> Body for StripTrailers<B> {
         if let Some(Some(trailers)) =
             frame.as_mut().and_then(|frame| frame.as_mut().ok()).map(Frame::trailers_mut)
         {
-            this.owned.strip_names(trailers);
+            this.owned.strip_trailers(trailers);
         }
         Poll::Ready(frame)
     }

@@ -17,6 +17,7 @@ use super::endpoint::{Endpoint, Endpoints, Source};
 use super::handshake::{self, Observed};
 use super::server_cert::{ServerCert, ServerCertError};
 use super::server_names::ServerNames;
+use super::standing::ByNow;
 use super::verifier::{ChainError, ClientVerifier};
 use super::{plaintext, sessions};
 use crate::host::HostMap;
@@ -111,9 +112,9 @@ impl ClientCertAcceptor {
     /// Starts an acceptor that chooses policy and certificate by the name a client asks for (SNI, RFC 6066 section 3),
     /// as Skipper's certificate registry and Traefik's TLS options do.
     ///
-    /// A request can name another host than the handshake did. [`RefuseMisdirectedLayer`] refuses it if the two have
-    /// different policies, and without it the policies are no boundary. `make_service` has it built in; in a server of
-    /// your own, apply it to the service of each connection.
+    /// A request can name another host than the handshake did. It is refused if the two have different policies
+    /// ([`WithTlsConnectInfo`]): by `make_service`, by axum-server, and in a server of your own by `info.layer(service)`.
+    /// tonic's own server has no place for it: there, serve tonic's `Routes` with `make_service` on a `TlsListener`.
     ///
     /// ```
     /// use tower_client_cert::{ClientCertAcceptor, ServerNameError};
@@ -128,7 +129,7 @@ impl ClientCertAcceptor {
     /// # }
     /// ```
     ///
-    /// [`RefuseMisdirectedLayer`]: crate::RefuseMisdirectedLayer
+    /// [`WithTlsConnectInfo`]: crate::WithTlsConnectInfo
     pub fn by_server_name() -> ServerNames {
         ServerNames::default()
     }
@@ -213,8 +214,10 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        let mut source = self.source.clone();
         // One deadline for both halves, and one set of endpoints.
-        tokio::time::timeout(self.handshake_timeout, shake_hands(&self.source.current(), io))
+        let endpoints = source.current_and_mark_seen();
+        tokio::time::timeout(self.handshake_timeout, shake_hands(&endpoints, source, io))
             .await
             .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?
     }
@@ -225,6 +228,7 @@ impl ClientCertAcceptor {
 /// rustls reads it: a reader of one's own that looks at one record is led astray by a client that sends two.
 async fn shake_hands<IO>(
     endpoints: &Endpoints,
+    source: Source,
     mut io: IO,
 ) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
 where
@@ -252,7 +256,14 @@ where
     let (result, observed) = handshake.await;
     let stream = result.map_err(AcceptError::Handshake)?;
     let info = endpoint.connect_info(stream.get_ref().1, observed)?;
-    Ok((stream, info.with_host_policy(endpoints.chosen_policy(endpoint))))
+    let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
+    Ok((
+        stream,
+        match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
+            Some(standing) => info.with_standing(standing),
+            None => info,
+        },
+    ))
 }
 
 /// The record of a fatal alert `unrecognized_name` (RFC 8446 section 6, RFC 6066 section 3).

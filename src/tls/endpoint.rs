@@ -102,6 +102,31 @@ impl Source {
         }
     }
 
+    /// Whether they never change.
+    pub(super) fn is_fixed(&self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
+
+    /// Whether there are others than were last seen.
+    pub(super) fn has_changed(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            // An error means that there will be no more, and says nothing of those that there are.
+            #[cfg(feature = "reload")]
+            Self::Reloaded(endpoints) => endpoints.has_changed().unwrap_or(true),
+        }
+    }
+
+    /// Knows from now on that they never change, if there is nobody left who could change them.
+    pub(super) fn settle(&mut self) {
+        #[cfg(feature = "reload")]
+        if let Self::Reloaded(endpoints) = self {
+            if endpoints.has_changed().is_err() {
+                *self = Self::Fixed(self.current());
+            }
+        }
+    }
+
     /// Waits for others than were last seen: for ever, if there can't be any.
     pub(super) async fn changed(&mut self) {
         match self {

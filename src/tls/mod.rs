@@ -13,6 +13,7 @@ mod reload;
 mod server_cert;
 mod server_names;
 mod sessions;
+mod standing;
 #[cfg(feature = "ticket-keys")]
 mod tickets;
 mod trust;

@@ -27,12 +27,12 @@ impl ClientCertAcceptor {
     /// use hyper_util::server::conn::auto;
     /// use hyper_util::service::TowerToHyperService;
     /// use tower::Layer;
-    /// use tower_client_cert::{ClientCertAcceptor, RefuseMisdirectedLayer};
+    /// use tower_client_cert::ClientCertAcceptor;
     ///
     /// # async fn serve(acceptor: ClientCertAcceptor, app: axum::Router, tcp: tokio::net::TcpStream)
     /// # -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// let (stream, info) = acceptor.accept(tcp).await?;
-    /// let service = TowerToHyperService::new(info.layer(RefuseMisdirectedLayer::new().layer(app)));
+    /// let service = TowerToHyperService::new(info.layer(app));
     /// let server = auto::Builder::new(TokioExecutor::new());
     /// let mut connection = std::pin::pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
     /// tokio::select! {
@@ -52,38 +52,36 @@ impl ClientCertAcceptor {
 
 async fn wait(mut source: Source, info: TlsConnectInfo) -> TrustLost {
     loop {
-        let holds_for = match check(&source.current_and_mark_seen(), &info) {
-            Ok(holds_for) => holds_for,
+        let endpoints = source.current_and_mark_seen();
+        let until = match check(&endpoints, &info) {
+            Ok(until) => until,
             Err(lost) => return lost,
         };
-        let expired = async {
-            match holds_for {
-                Some(duration) => tokio::time::sleep(duration.min(LONGEST_WAIT)).await,
-                None => std::future::pending().await,
-            }
-        };
+        let now = endpoints.choose(info.server_name()).and_then(|endpoint| endpoint.now().ok());
+        let holds_for = now.map_or(LONGEST_WAIT, |now| from_to(now, until).min(LONGEST_WAIT));
         tokio::select! {
             () = source.changed() => {}
-            () = expired => {}
+            () = tokio::time::sleep(holds_for) => {}
         }
     }
 }
 
-/// For how long the connection is as good as a new one, as far as dates go.
-fn check(endpoints: &Endpoints, info: &TlsConnectInfo) -> Result<Option<Duration>, TrustLost> {
+/// The last second in which the connection is as good as a new one, as far as dates go.
+pub(super) fn check(endpoints: &Endpoints, info: &TlsConnectInfo) -> Result<UnixTime, TrustLost> {
+    const FOREVER: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
     let endpoint = endpoints.choose(info.server_name()).ok_or(TrustLost::UnknownServerName)?;
     let policy = endpoint.verifier.policy();
     let Some(peer) = info.peer_certificates() else {
-        return if policy.requires() { Err(TrustLost::NoCertificate { policy }) } else { Ok(None) };
+        return if policy.requires() { Err(TrustLost::NoCertificate { policy }) } else { Ok(FOREVER) };
     };
-    // Without a clock nothing can be said. Handshakes fail then, and that is enough.
-    let Ok(now) = endpoint.now() else { return Ok(Some(LONGEST_WAIT)) };
+    // Without a clock nothing can be said, and it is asked again when there is one. Handshakes fail until then.
+    let Ok(now) = endpoint.now() else { return Ok(UnixTime::since_unix_epoch(Duration::ZERO)) };
     let judged = endpoint.verifier.judge(peer.presented().to_vec(), now)?;
     match judged.as_ref().map(PeerCertificates::verification) {
         Some(verification @ Verification::Unverified(_)) if peer.is_verified() || policy.verifies() => {
             Err(TrustLost::NotVerified { verification })
         }
-        _ => Ok(judged.as_ref().and_then(not_after).map(|end| from_to(now, end))),
+        _ => Ok(judged.as_ref().and_then(not_after).unwrap_or(FOREVER)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use clap::Parser as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -422,9 +422,9 @@ where
     B: Dialect,
 {
     let service = inner.layer(service_fn(|request: Request<_>| async move {
-        Ok::<_, Infallible>(request.headers().clone())
+        Ok::<_, Infallible>(Response::new(request.headers().clone()))
     }));
-    outer.layer(service).oneshot(request).await.unwrap()
+    outer.layer(service).oneshot(request).await.unwrap().into_body()
 }
 
 #[tokio::test]
@@ -465,9 +465,9 @@ async fn unverified_certificates_are_written_only_where_their_own_proxy_does() {
         request.extensions_mut().insert(TlsConnectInfo::new(peer.clone()));
         let layer = ClientCertLayer::with_dialect(named(name));
         let headers = layer.layer(service_fn(|request: Request<_>| async move {
-            Ok::<_, Infallible>(request.headers().clone())
+            Ok::<_, Infallible>(Response::new(request.headers().clone()))
         }));
-        let headers = headers.oneshot(request).await.unwrap();
+        let headers = headers.oneshot(request).await.unwrap().into_body();
         let written = headers.values().any(|value| value.len() > 200);
         assert_eq!(
             written,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::version::{TLS12, TLS13};
@@ -31,7 +31,7 @@ fn chain(name: &str) -> Vec<CertificateDer<'static>> {
 /// The headers that leave this layer for a connection like that.
 async fn written<D: Dialect>(layer: ClientCertLayer<D>, info: Option<&TlsConnectInfo>) -> HeaderMap {
     let service = layer.layer(service_fn(|request: Request<StripTrailers<Body>>| async move {
-        Ok::<_, Infallible>(request.headers().clone())
+        Ok::<_, Infallible>(Response::new(request.headers().clone()))
     }));
     let mut request = Request::new(Body::empty());
     request.extensions_mut().extend(
@@ -42,7 +42,7 @@ async fn written<D: Dialect>(layer: ClientCertLayer<D>, info: Option<&TlsConnect
         })
         .unwrap_or_default(),
     );
-    service.oneshot(request).await.unwrap()
+    service.oneshot(request).await.unwrap().into_body()
 }
 
 fn unverified(chain: Vec<CertificateDer<'static>>) -> TlsConnectInfo {
@@ -253,15 +253,16 @@ async fn a_changed_clone_of_a_layer_does_not_get_the_originals_headers() {
 #[tokio::test]
 async fn two_layers_on_one_connection_each_write_their_own() {
     let info = unverified(chain("traefik-two.pem"));
-    let inner =
-        service_fn(|request: Request<_>| async move { Ok::<_, Infallible>(request.headers().clone()) });
+    let inner = service_fn(|request: Request<_>| async move {
+        Ok::<_, Infallible>(Response::new(request.headers().clone()))
+    });
     let mut service =
         ClientCertLayer::new().layer(ClientCertLayer::with_dialect(Counting::default()).layer(inner));
     for _ in 0..2 {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(info.clone());
         request.headers_mut().insert("x_counting", HeaderValue::from_static("forged"));
-        let headers = service.ready().await.unwrap().call(request).await.unwrap();
+        let headers = service.ready().await.unwrap().call(request).await.unwrap().into_body();
         assert_eq!(headers[CERT].as_bytes(), data("traefik-two.value"));
         assert_eq!(value(&headers, "x-counting"), Some("0 2"));
         assert_eq!(headers.len(), 3);

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
 use tower::util::ServiceFn;
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 use tower_client_cert::dialect::Skipper;
@@ -22,19 +22,19 @@ pub(crate) fn capture(what: impl FnOnce()) -> String {
 }
 
 /// What the layers are around.
-type Inner = ServiceFn<fn(Request<StripTrailers<Body>>) -> Ready<Result<(), Infallible>>>;
+type Inner = ServiceFn<fn(Request<StripTrailers<Body>>) -> Ready<Result<Response<()>, Infallible>>>;
 
 /// What is logged while one layer handles three requests of a connection like that.
 fn logged<L: Layer<Inner>>(layer: &L, info: Option<&TlsConnectInfo>) -> String
 where
-    L::Service: Service<Request<Body>, Response = (), Error = Infallible>,
+    L::Service: Service<Request<Body>, Response = Response<()>, Error = Infallible>,
 {
     capture(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             for _ in 0..3 {
                 // A service of its own each time, as axum and hyper make them.
-                let mut service = layer.layer(service_fn(|_| ready(Ok(()))));
+                let mut service = layer.layer(service_fn(|_| ready(Ok(Response::new(())))));
                 let mut request = Request::new(Body::empty());
                 if let Some(info) = info {
                     request.extensions_mut().insert(info.clone());

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::dialect::{DecodeErrorKind, Dialect, Envoy, Limits, VerifyStatus, XfccMode};
@@ -144,7 +144,7 @@ async fn layered(
     received: &[&str],
 ) -> Vec<String> {
     let service = layer.layer(service_fn(|request: Request<_>| async move {
-        Ok::<_, Infallible>(request.headers().clone())
+        Ok::<_, Infallible>(Response::new(request.headers().clone()))
     }));
     let mut request = Request::get("/").header("X_Forwarded_Client_Cert", format!("Hash={HASH}"));
     for value in received {
@@ -159,7 +159,7 @@ async fn layered(
         })
         .unwrap_or_default(),
     );
-    let headers: HeaderMap = service.oneshot(request).await.unwrap();
+    let headers: HeaderMap = service.oneshot(request).await.unwrap().into_body();
     assert!(headers.keys().all(|name| name == XFCC), "no other spelling: {headers:?}");
     headers.get_all(XFCC).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
 }

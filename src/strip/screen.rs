@@ -1,0 +1,89 @@
+//! Once per request, whatever meets it first: every known header is taken off it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderMap, HeaderName, Request};
+
+use super::known::{self, KNOWN};
+use super::names::{self, Names};
+
+/// The known headers that a request came with. Nobody but this crate's readers can look here, so an application that
+/// reads its request's headers finds what our layers wrote, or nothing.
+///
+/// Nobody has said yet that they are true.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) headers: HeaderMap,
+    /// Whether the counter of stripped headers has them.
+    counted: bool,
+}
+
+/// The private mark on a request whose known headers have been taken.
+#[derive(Clone, Copy, Debug)]
+struct Screened;
+
+/// Takes every known header off a request, unless that was done already.
+pub(crate) fn screen<B>(request: &mut Request<B>) {
+    if !is_screened(request) {
+        take(&names::KNOWN, request);
+    }
+}
+
+pub(super) fn is_screened<B>(request: &Request<B>) -> bool {
+    request.extensions().get::<Screened>().is_some()
+}
+
+/// Takes these off a request, and marks it.
+pub(super) fn take<B>(names: &Names, request: &mut Request<B>) {
+    let taken = names.take(request.headers_mut());
+    let extensions = request.extensions_mut();
+    extensions.insert(Screened);
+    if let Some(headers) = taken {
+        headers.keys().for_each(say_once);
+        // One that is there already was put there by somebody who copied a request's extensions.
+        extensions.insert(Received { headers, counted: false });
+    }
+}
+
+impl Received {
+    /// Adds what a dialect's own layer took, in the place of what was there under the same names.
+    pub(super) fn add<B>(request: &mut Request<B>, taken: HeaderMap) {
+        taken.keys().for_each(say_once);
+        let mut received = request.extensions_mut().remove::<Self>().unwrap_or_default();
+        // `extend` replaces what is there under a name, and keeps all lines of the new.
+        received.headers.extend(taken);
+        request.extensions_mut().insert(received);
+    }
+
+    /// How many names there are that are not wanted: once, however many layers ask.
+    pub(crate) fn count(&mut self, wanted: impl Fn(&HeaderName) -> bool) -> usize {
+        if std::mem::replace(&mut self.counted, true) {
+            return 0;
+        }
+        self.headers.keys().filter(|name| !wanted(name)).count()
+    }
+}
+
+/// Says in the log that headers of a kind are taken off requests: once for each row of the table, so that nobody who
+/// sends them can fill a disk.
+fn say_once(name: &HeaderName) {
+    static SAID: AtomicU64 = AtomicU64::new(0);
+    const _: () = assert!(KNOWN.len() < 64);
+    let row = known::position(name.as_str().as_bytes());
+    let bit = 1 << row.unwrap_or(63);
+    if SAID.load(Ordering::Relaxed) & bit != 0 || SAID.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+        return;
+    }
+    #[cfg(feature = "tracing")]
+    {
+        let kind = row
+            .and_then(|row| KNOWN.get(row))
+            .map_or_else(|| "a dialect of your own".to_owned(), ToString::to_string);
+        tracing::info!(
+            header = kind,
+            "took a header off a request that a reader of client certificates might believe, and that anybody can send. \
+             ForwardedClientCertLayer and Dialect::keep still see it. If a proxy of yours writes it for the service behind, \
+             add a PassHeadersLayer. This is said once for each kind"
+        );
+    }
+}
