@@ -58,7 +58,9 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let span = self.info.span();
         span.within(|| {
-            strip::screen(&mut request);
+            if !TlsConnectInfo::is_screened(&request) {
+                strip::screen(&mut request);
+            }
             let Some(info) = self.info.by_now() else {
                 let close = request.version() <= Version::HTTP_11;
                 return ResponseFuture::refused(Refusal { status: StatusCode::MISDIRECTED_REQUEST, close });
@@ -67,7 +69,7 @@ where
             if let Err(refusal) = misdirected::check(&request, info.host_policy()) {
                 return ResponseFuture::refused(refusal);
             }
-            request.extensions_mut().insert(info);
+            info.insert_screened(&mut request);
             ResponseFuture::inner(self.inner.call(request), span.clone())
         })
     }

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use super::service::ClientCert;
 use crate::dialect::{Dialect, Outgoing, Skipper, VerifyStatus};
-use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification};
+use crate::peer::{Headers, LayerId, PeerCertificates, TlsConnectInfo, Verification, Written};
 use crate::policy::ClientAuthPolicy;
 use crate::strip::OwnedHeaders;
 use crate::telemetry;
@@ -200,42 +200,48 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// What the dialect keeps of the headers that a request came with: owned names only, once each.
-    pub(super) fn keep(&self, received: Option<&HeaderMap>, info: Option<&TlsConnectInfo>) -> HeaderMap {
-        let Some(received) = received else { return HeaderMap::new() };
-        let forwarding = info
-            .and_then(TlsConnectInfo::peer_certificates)
-            .is_some_and(|peer| self.forward_unverified || peer.is_verified());
-        let mut kept = self.dialect.keep(received, forwarding);
-        if !kept.is_empty() {
-            self.owned.retain(&mut kept);
-        }
-        kept
+    /// Whether the connection has a certificate that is passed on.
+    pub(super) fn forwards(&self, info: Option<&TlsConnectInfo>) -> bool {
+        let peer = info.and_then(TlsConnectInfo::peer_certificates);
+        peer.is_some_and(|peer| self.forward_unverified || peer.is_verified())
     }
 
-    /// Puts what was kept in front of what this hop wrote.
-    pub(super) fn insert(
-        &self,
-        mut kept: HeaderMap,
-        written: &[(HeaderName, HeaderValue)],
-        headers: &mut HeaderMap,
-    ) {
-        if kept.is_empty() {
-            for (name, value) in written.iter() {
+    /// What the dialect keeps of the headers that a request came with: owned names only, once each.
+    pub(super) fn keep(&self, received: &HeaderMap, forwarding: bool) -> Option<HeaderMap> {
+        let mut kept = self.dialect.keep(received, forwarding);
+        self.owned.retain(&mut kept);
+        Some(kept).filter(|kept| !kept.is_empty())
+    }
+
+    /// Puts what this hop writes onto a request, in the place of what is there if told to.
+    pub(super) fn insert(written: &Written, replace: bool, headers: &mut HeaderMap) {
+        for (name, value) in &written.lines {
+            if replace {
+                headers.insert(name, value.clone());
+            } else {
                 headers.append(name, value.clone());
             }
-            return;
         }
-        for (name, value) in written.iter() {
-            let value = match kept.remove(name) {
-                Some(before) => self.join(&before, value),
-                None => value.clone(),
+    }
+
+    /// The same, and in front of it what was kept of what the request came with.
+    pub(super) fn insert_behind(
+        &self,
+        mut kept: HeaderMap,
+        written: &Written,
+        replace: bool,
+        headers: &mut HeaderMap,
+    ) {
+        Self::insert(written, replace, headers);
+        for (name, mut before) in kept.drain().filter_map(|(name, value)| name.zip(Some(value))) {
+            let value = match headers.get(&name) {
+                Some(own) => self.join(&before, own),
+                None => {
+                    before.set_sensitive(true);
+                    before
+                }
             };
-            headers.append(name, value);
-        }
-        for (name, mut value) in kept.into_iter().filter_map(|(name, value)| name.zip(Some(value))) {
-            value.set_sensitive(true);
-            headers.append(name, value);
+            headers.insert(name, value);
         }
     }
 
@@ -290,7 +296,7 @@ impl<D: Dialect> Config<D> {
     fn write(&self, certificates: &[CertificateDer<'static>], status: VerifyStatus) -> Headers {
         let mut headers = HeaderMap::new();
         self.dialect.encode(&Outgoing::new(certificates, status), &mut headers);
-        let written = headers
+        let lines: Box<[_]> = headers
             .iter()
             .filter(|(name, _)| {
                 let owned = self.owned.contains(name);
@@ -305,11 +311,12 @@ impl<D: Dialect> Config<D> {
                 (name.clone(), value)
             })
             .collect();
-        Some(written)
+        let all_names = lines.len() == headers.keys_len() && lines.len() == self.owned.len();
+        Some(Arc::new(Written { lines, all_names }))
     }
 
     fn too_large(&self, headers: &Headers) -> bool {
-        headers.iter().flat_map(|headers| headers.iter()).any(|(_, value)| value.len() > self.max_value_size)
+        headers.iter().flat_map(|headers| &headers.lines).any(|(_, value)| value.len() > self.max_value_size)
     }
 
     fn warn_once_if_nothing_can_arrive(&self, info: Option<&TlsConnectInfo>) {

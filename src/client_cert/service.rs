@@ -8,12 +8,11 @@ use tower_service::Service;
 use super::layer::Config;
 #[cfg(feature = "tracing")]
 use super::log::CameWith;
-use super::source::connect_info;
+use super::source;
 use crate::dialect::{Dialect, Skipper};
 use crate::future::{ConnectionSpan, Refusal, ResponseFuture};
-#[cfg(feature = "tracing")]
 use crate::peer::TlsConnectInfo;
-use crate::strip::{Received, StripTrailers};
+use crate::strip::{Received, Screening, StripTrailers};
 use crate::telemetry;
 
 /// The service of [`ClientCertLayer`](super::ClientCertLayer).
@@ -64,20 +63,31 @@ where
         let config = &*self.config;
         #[cfg(feature = "tracing")]
         let came_with = config.log_headers.then(|| CameWith::new(&request, &config.owned));
-        // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.
-        config.owned.screen(&mut request);
-        let info = connect_info(request.extensions());
-        let kept =
-            config.keep(request.extensions().get().map(|Received { headers, .. }| headers), info.as_deref());
-        let written = config.headers_for(info.as_deref());
+        let (first, written, forwarding) = match request.extensions_mut().get_mut::<TlsConnectInfo>() {
+            Some(info) => (info.mark(), config.headers_for(Some(info)), config.forwards(Some(info))),
+            None => {
+                let info = source::foreign(request.extensions());
+                let first = TlsConnectInfo::mark_screened(&mut request);
+                (first, config.headers_for(info.as_ref()), config.forwards(info.as_ref()))
+            }
+        };
         #[cfg(feature = "tracing")]
         if let Some(came_with) = came_with {
-            let peer = info.as_deref().and_then(TlsConnectInfo::peer_certificates);
-            came_with.log(written.as_deref().unwrap_or_default(), peer);
+            let info = request.extensions().get().cloned().or_else(|| source::foreign(request.extensions()));
+            let peer = info.as_ref().and_then(TlsConnectInfo::peer_certificates);
+            came_with.log(written.as_ref().map_or(&[], |written| &written.lines), peer);
         }
-        drop(info);
-        if let Some(received) = request.extensions_mut().get_mut::<Received>() {
-            let stripped = received.count(|name| kept.contains_key(name));
+        // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.
+        let rewrites = written.as_ref().is_some_and(|written| written.all_names);
+        let screening = config.owned.screen(first, rewrites, &mut request);
+        let replace = matches!(screening, Screening::ToReplace);
+        let received = match screening {
+            Screening::Clean => None,
+            _ => request.extensions_mut().get_mut::<Received>(),
+        };
+        let kept = received.as_deref().and_then(|received| config.keep(&received.headers, forwarding));
+        if let Some(received) = received {
+            let stripped = received.count(|name| kept.as_ref().is_some_and(|kept| kept.contains_key(name)));
             if stripped > 0 {
                 telemetry::stripped(stripped);
                 #[cfg(feature = "tracing")]
@@ -89,7 +99,10 @@ where
             tracing::debug!("refused a request with 431: its client certificate is too large to forward");
             return ResponseFuture::refused(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
         };
-        config.insert(kept, &written, request.headers_mut());
+        match kept {
+            None => Config::<D>::insert(&written, replace, request.headers_mut()),
+            Some(kept) => config.insert_behind(kept, &written, replace, request.headers_mut()),
+        }
         let owned = Arc::clone(&config.owned);
         let future = self.inner.call(request.map(|body| StripTrailers::new(body, owned)));
         ResponseFuture::inner(future, ConnectionSpan::default())

@@ -1,23 +1,16 @@
 //! Where the layer learns of a connection's certificates.
 
-use std::borrow::Cow;
-
 use http::Extensions;
 
 #[cfg(any(feature = "axum-server", feature = "tonic"))]
 use crate::peer::PeerCertificates;
 use crate::peer::TlsConnectInfo;
 
-/// What is known of the connection that a request came over.
-///
-/// Where none of this crate's acceptors put a [`TlsConnectInfo`] there, the server's own account of the certificates
-/// will do: it says what was presented, and not whether anybody checked it. It is read anew for each request.
-pub(super) fn connect_info(extensions: &Extensions) -> Option<Cow<'_, TlsConnectInfo>> {
-    extensions.get().map(Cow::Borrowed).or_else(|| foreign(extensions).map(Cow::Owned))
-}
-
+/// What is known of a connection that none of this crate's acceptors has put a [`TlsConnectInfo`] on: the server's own
+/// account of the certificates. It says what was presented, and not whether anybody checked it, and is read anew for each
+/// request.
 #[cfg_attr(not(any(feature = "axum-server", feature = "tonic")), allow(unused_variables))]
-fn foreign(extensions: &Extensions) -> Option<TlsConnectInfo> {
+pub(super) fn foreign(extensions: &Extensions) -> Option<TlsConnectInfo> {
     #[cfg(feature = "axum-server")]
     if let Some(info) = extensions.get::<std::sync::Arc<axum_server::tls::TlsInfo>>() {
         return Some(from_axum_server(info));

@@ -104,7 +104,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        strip::screen(&mut request);
+        if TlsConnectInfo::mark_screened(&mut request) {
+            strip::screen(&mut request);
+        }
         let passed = self.layer.passed(&request);
         request.headers_mut().extend(passed);
         self.inner.call(request)

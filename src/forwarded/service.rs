@@ -9,7 +9,7 @@ use super::layer::ForwardedClientCertLayer;
 use super::trust::Hop;
 use crate::dialect::{Dialect, Skipper};
 use crate::peer::TlsConnectInfo;
-use crate::strip::StripTrailers;
+use crate::strip::{Screening, StripTrailers};
 
 /// The service of [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer).
 ///
@@ -58,7 +58,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let owned = self.reader.owned();
-        let written = owned.screen(&mut request);
+        let first = TlsConnectInfo::mark_screened(&mut request);
+        let written = match owned.screen(first, false, &mut request) {
+            Screening::Written(written) => Some(*written),
+            _ => None,
+        };
         let tls = request.extensions().get::<TlsConnectInfo>().cloned();
         let hop = Hop::of(request.extensions(), self.reader.peer_ip(), tls.as_ref());
         let outcome = self.reader.receive_request(&hop, written, &mut request);

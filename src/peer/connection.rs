@@ -1,5 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
+use http::Request;
+
 use super::certificates::PeerCertificates;
 use super::encoded::{EncodedHeaders, Headers, LayerId};
 use super::standing::{Fallen, Standing};
@@ -45,7 +47,15 @@ pub enum TlsVersion {
 /// # });
 /// ```
 #[derive(Clone, Debug)]
-pub struct TlsConnectInfo(Arc<Connection>);
+pub struct TlsConnectInfo {
+    connection: Arc<Connection>,
+    /// On a request: whether the headers that a reader of client certificates might believe have been taken off it.
+    screened: bool,
+}
+
+/// The mark on a request that carries no [`TlsConnectInfo`].
+#[derive(Clone, Copy, Debug)]
+struct Screened;
 
 #[derive(Clone, Debug, Default)]
 struct Connection {
@@ -73,11 +83,7 @@ impl TlsConnectInfo {
     /// that span.
     #[must_use]
     pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {
-        Self(Arc::new(Connection {
-            peer_certificates,
-            span: ConnectionSpan::current(),
-            ..Connection::default()
-        }))
+        Self::from(Connection { peer_certificates, span: ConnectionSpan::current(), ..Connection::default() })
     }
 
     /// The policy under which the client was, or was not, asked.
@@ -126,74 +132,105 @@ impl TlsConnectInfo {
 
     /// What was made of it stays behind: what was changed may be in it.
     fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
-        let mut connection = Arc::unwrap_or_clone(self.0);
+        let mut connection = Arc::unwrap_or_clone(self.connection);
         connection.headers = EncodedHeaders::default();
         connection.fallen = OnceLock::new();
         change(&mut connection);
-        Self(Arc::new(connection))
+        Self::from(connection)
+    }
+
+    fn from(connection: Connection) -> Self {
+        Self { connection: Arc::new(connection), screened: false }
+    }
+
+    /// Marks a request, whose known headers the caller takes, if nobody has before: whether that is so.
+    ///
+    /// Most requests carry their connection, which is a cheaper place for a mark than one of its own.
+    pub(crate) fn mark_screened<B>(request: &mut Request<B>) -> bool {
+        let extensions = request.extensions_mut();
+        match extensions.get_mut::<Self>() {
+            Some(info) => info.mark(),
+            None => extensions.insert(Screened).is_none(),
+        }
+    }
+
+    /// Marks the request that this is on.
+    pub(crate) fn mark(&mut self) -> bool {
+        !std::mem::replace(&mut self.screened, true)
+    }
+
+    /// Whether a request is marked.
+    pub(crate) fn is_screened<B>(request: &Request<B>) -> bool {
+        let extensions = request.extensions();
+        extensions.get::<Self>().is_some_and(|info| info.screened) || extensions.get::<Screened>().is_some()
+    }
+
+    /// Puts it onto a request, and marks that.
+    pub(crate) fn insert_screened<B>(self, request: &mut Request<B>) {
+        request.extensions_mut().insert(Self { screened: true, ..self });
     }
 
     /// What the client presented, if anything.
     #[must_use]
     pub fn peer_certificates(&self) -> Option<&PeerCertificates> {
-        self.0.peer_certificates.as_ref()
+        self.connection.peer_certificates.as_ref()
     }
 
     /// The policy under which the client was, or was not, asked. `None` if the TLS stack did not say.
     #[must_use]
     pub fn policy(&self) -> Option<ClientAuthPolicy> {
-        self.0.policy
+        self.connection.policy
     }
 
     /// The name the client asked for (SNI), lower-case.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
-        self.0.server_name.as_deref()
+        self.connection.server_name.as_deref()
     }
 
     /// The protocol agreed on by ALPN, `h2` for example.
     #[must_use]
     pub fn alpn_protocol(&self) -> Option<&[u8]> {
-        self.0.alpn_protocol.as_deref()
+        self.connection.alpn_protocol.as_deref()
     }
 
     /// The version of TLS. `None` if the TLS stack did not say.
     #[must_use]
     pub fn protocol_version(&self) -> Option<TlsVersion> {
-        self.0.protocol_version
+        self.connection.protocol_version
     }
 
     /// Whether the session was resumed. Its certificates were verified again all the same.
     #[must_use]
     pub fn resumed(&self) -> bool {
-        self.0.resumed
+        self.connection.resumed
     }
 
     /// What hosts the policy was chosen for. `None` if the TLS stack is not ours.
     #[cfg(feature = "tls")]
     pub(crate) fn host_policy(&self) -> Option<&ChosenPolicy> {
-        self.0.host_policy.as_ref()
+        self.connection.host_policy.as_ref()
     }
 
     /// The headers a layer writes for this connection, made by `encode` the first time that layer asks.
     pub(crate) fn headers_once(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
-        self.0.headers.get_or_init(layer, encode)
+        self.connection.headers.get_or_init(layer, encode)
     }
 
     pub(crate) fn span(&self) -> &ConnectionSpan {
-        &self.0.span
+        &self.connection.span
     }
 
     /// What a request that comes now is to carry: the same, or one that says that the certificate is no longer worth
     /// what it was. `None` if a handshake would now be refused.
     pub(crate) fn by_now(&self) -> Option<Self> {
-        let Some(standing) = &self.0.standing else { return Some(self.clone()) };
-        if let Some(fallen) = self.0.fallen.get() {
+        let Some(standing) = &self.connection.standing else { return Some(self.clone()) };
+        if let Some(fallen) = self.connection.fallen.get() {
             return fallen.clone();
         }
         match standing.check(self) {
             Ok(()) => Some(self.clone()),
-            Err(fallen) => self.0.fallen.get_or_init(|| self.fallen(fallen)).clone(),
+            Err(fallen) => self.connection.fallen.get_or_init(|| self.fallen(fallen)).clone(),
         }
     }
 
@@ -227,11 +264,15 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::peer::Written;
 
     #[test]
     fn a_changed_connection_forgets_what_was_encoded() {
         let info = TlsConnectInfo::new(None);
-        let headers = |text| Some([(http::header::VIA, HeaderValue::from_static(text))].into());
+        let headers = |text| {
+            let lines = [(http::header::VIA, HeaderValue::from_static(text))].into();
+            Some(Arc::new(Written { lines, all_names: true }))
+        };
         info.headers_once(1, || headers("old"));
         assert_eq!(info.with_resumed(true).headers_once(1, || headers("new")), headers("new"));
     }

@@ -7,7 +7,15 @@ pub(crate) type LayerId = u64;
 
 /// Ready headers. A clone is a reference count, and so is a clone of each name and value. `None` if there is no way to
 /// write them that tells the truth, and the request must not be passed on.
-pub(crate) type Headers = Option<Arc<[(HeaderName, HeaderValue)]>>;
+pub(crate) type Headers = Option<Arc<Written>>;
+
+/// What a layer writes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) lines: Box<[(HeaderName, HeaderValue)]>,
+    /// Whether there is exactly one line for each name that the layer owns.
+    pub(crate) all_names: bool,
+}
 
 /// An append-only list of what each layer wrote: readable without a lock, and shared by all streams of a connection.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +53,8 @@ mod tests {
     use super::*;
 
     fn headers(number: u64) -> Headers {
-        Some(Arc::from([(http::header::AGE, HeaderValue::from(number))]))
+        let lines = [(http::header::AGE, HeaderValue::from(number))].into();
+        Some(Arc::new(Written { lines, all_names: true }))
     }
 
     fn same(one: &Headers, other: &Headers) -> bool {

@@ -8,7 +8,7 @@ mod verification;
 
 pub use certificates::PeerCertificates;
 pub use connection::{TlsConnectInfo, TlsVersion};
-pub(crate) use encoded::{Headers, LayerId};
+pub(crate) use encoded::{Headers, LayerId, Written};
 #[cfg(feature = "tls")]
 pub(crate) use standing::{Fallen, Standing};
 pub use verification::{UnverifiedReason, Verification};

@@ -7,6 +7,6 @@ mod owned;
 mod screen;
 mod trailers;
 
-pub(crate) use owned::OwnedHeaders;
+pub(crate) use owned::{OwnedHeaders, Screening};
 pub(crate) use screen::{Received, screen};
 pub use trailers::StripTrailers;

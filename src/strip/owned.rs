@@ -11,11 +11,36 @@ pub(crate) struct OwnedHeaders {
     names: Vec<HeaderName>,
     own: Names,
     all: Names,
+    /// Whether the table has all of the dialect's names.
+    within_known: bool,
+}
+
+/// What became of a request's headers.
+#[derive(Debug)]
+pub(crate) enum Screening {
+    /// There was nothing to take.
+    Clean,
+    /// What was taken, now or before, is in [`Received`], if there was anything.
+    Received,
+    /// The headers of the dialect that a layer of ours, further out, has written.
+    Written(Box<HeaderMap>),
+    /// Those may still be there, and are for the caller to replace.
+    ToReplace,
 }
 
 impl OwnedHeaders {
     pub(crate) fn new(names: &[HeaderName]) -> Self {
-        Self { names: names.to_vec(), own: Names::new(names), all: Names::and_known(names) }
+        Self {
+            names: names.to_vec(),
+            own: Names::new(names),
+            all: Names::and_known(names),
+            within_known: names.iter().all(|name| KNOWN.contains(name.as_str().as_bytes())),
+        }
+    }
+
+    /// How many names the dialect has.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
     }
 
     /// Whether `name` folds to one of the dialect's.
@@ -38,20 +63,27 @@ impl OwnedHeaders {
         headers.keys().find(|name| self.contains(name))
     }
 
-    /// Takes every known header off a request and leaves it in [`Received`]; or if somebody has done that before, takes
-    /// the dialect's own, which can only have been written since, and returns them.
-    pub(crate) fn screen<B>(&self, request: &mut Request<B>) -> Option<HeaderMap> {
-        if !screen::is_screened(request) {
-            screen::take(&self.all, request);
-            return None;
+    /// Takes every known header off a request, and leaves it in [`Received`]; or if this is not the `first` to do so,
+    /// takes the dialect's own, which can only have been written since.
+    ///
+    /// `rewrites` is whether the caller writes every one of the dialect's headers anew.
+    pub(crate) fn screen<B>(&self, first: bool, rewrites: bool, request: &mut Request<B>) -> Screening {
+        if first {
+            let any = screen::take(&self.all, request);
+            return if any { Screening::Received } else { Screening::Clean };
         }
-        let written = self.own.take(request.headers_mut())?;
-        // The table is all that others know. What is not in it has come from the client.
-        if written.keys().any(|name| !KNOWN.contains(name.as_str().as_bytes())) {
-            Received::add(request, written);
-            return None;
+        if rewrites && self.within_known {
+            return Screening::ToReplace;
         }
-        Some(written)
+        match self.own.take(request.headers_mut()) {
+            None => Screening::Received,
+            Some(written) if self.within_known => Screening::Written(Box::new(written)),
+            // The table is all that others know. What is not in it has come from the client.
+            Some(received) => {
+                Received::add(request, received);
+                Screening::Received
+            }
+        }
     }
 
     /// Removes every known header from a map, and every mention of one in `Connection` and its like. Returns how many.

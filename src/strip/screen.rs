@@ -1,4 +1,4 @@
-//! Once per request, whatever meets it first: every known header is taken off it.
+//! Once per request, by whatever of ours meets it first: every known header is taken off it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,31 +18,17 @@ pub(crate) struct Received {
     counted: bool,
 }
 
-/// The private mark on a request whose known headers have been taken.
-#[derive(Clone, Copy, Debug)]
-struct Screened;
-
-/// Takes every known header off a request, unless that was done already.
+/// Takes every known header off a request that nobody has marked before.
 pub(crate) fn screen<B>(request: &mut Request<B>) {
-    if !is_screened(request) {
-        take(&names::KNOWN, request);
-    }
+    take(&names::KNOWN, request);
 }
 
-pub(super) fn is_screened<B>(request: &Request<B>) -> bool {
-    request.extensions().get::<Screened>().is_some()
-}
-
-/// Takes these off a request, and marks it.
-pub(super) fn take<B>(names: &Names, request: &mut Request<B>) {
-    let taken = names.take(request.headers_mut());
-    let extensions = request.extensions_mut();
-    extensions.insert(Screened);
-    if let Some(headers) = taken {
-        headers.keys().for_each(say_once);
-        // One that is there already was put there by somebody who copied a request's extensions.
-        extensions.insert(Received { headers, counted: false });
-    }
+/// Takes these off a request. Whether there were any.
+pub(super) fn take<B>(names: &Names, request: &mut Request<B>) -> bool {
+    let Some(headers) = names.take(request.headers_mut()) else { return false };
+    headers.keys().for_each(say_once);
+    request.extensions_mut().insert(Received { headers, counted: false });
+    true
 }
 
 impl Received {
