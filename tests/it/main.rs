@@ -15,6 +15,7 @@ mod forward;
 mod forwarded;
 mod hostile;
 mod identity;
+mod known_headers;
 mod names;
 mod observing;
 mod peers;
@@ -33,8 +34,10 @@ mod servers;
 mod shutdown;
 mod sni;
 mod spoofing;
+mod standing;
 mod target;
 mod ticket_keys;
+mod too_large;
 #[cfg(unix)]
 mod trust_lost;
 mod verifier;

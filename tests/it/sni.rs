@@ -368,3 +368,42 @@ async fn i13_a_request_of_which_nothing_is_known_is_refused() {
     let response = elsewhere.layer(service()).oneshot(request()).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "another TLS stack");
 }
+
+/// Wherever requests come in, there is the same door.
+#[tokio::test]
+async fn i13_a_misdirected_request_is_refused_by_every_server() {
+    let port = Port::new();
+    let by_hand = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = by_hand.local_addr().unwrap();
+    let acceptor = port.acceptor.clone();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = by_hand.accept().await.unwrap();
+            let (stream, info) = acceptor.accept(tcp).await.unwrap();
+            let service = hyper_util::service::TowerToHyperService::new(info.layer(app()));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    let mut servers = vec![("hyper by hand", address)];
+    #[cfg(feature = "axum-server")]
+    {
+        let handle = axum_server::Handle::new();
+        let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .handle(handle.clone())
+            .acceptor(port.acceptor.clone())
+            .serve(app().into_make_service());
+        tokio::spawn(server);
+        servers.push(("axum-server", handle.listening().await.unwrap()));
+    }
+    for (server, address) in servers {
+        for (host, expected) in
+            [("open.example", 200), ("alias.example", 200), ("strict.example", 421), ("", 400)]
+        {
+            let request = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n");
+            let got = status(address, port.client("http/1.1"), "open.example", &request).await;
+            assert_eq!(got, expected, "{server}: {host}");
+        }
+    }
+}

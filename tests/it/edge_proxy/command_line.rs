@@ -34,6 +34,8 @@ async fn the_demonstration_succeeds_under_every_policy() {
         for (shown, expected) in shown.iter().zip(rows) {
             assert!(shown.ends_with(expected), "{policy}: {stdout}");
         }
+        // Each of the three clients forges it, and the log has it once.
+        assert_eq!(stderr.matches("x-forwarded-tls-client-cert*").count(), 1, "{policy}: {stderr}");
         let warned = stderr.contains("never asks for a certificate");
         assert_eq!(warned, policy == P::NoClientCert, "{policy}: {stderr}");
     }
