@@ -26,14 +26,24 @@ use super::{CertDetails, DecodeError, Dialect, ForwardedCert, Outgoing};
 /// What becomes of a header that the request came with is Envoy's `forward_client_cert_details`: [`XfccMode`]. It is
 /// kept, where it is, only if it is well-formed: an open quote in it would swallow the element that follows.
 ///
+/// # Names
+///
+/// Readers split this header in their own ways, some at every `;` and `,`. So of what a certificate says no `;` and no
+/// `"` is ever written, and no `,` but those between the parts of `Subject`: there they are escaped as RFC 4514 has it
+/// (`\3B`, `\22`, `\2C`, and so are `\` and `%`), and a `URI` or `DNS` that has one, percent-encoded or not, is left out,
+/// with a line in the log. Envoy itself escapes `Subject` as `\,` and `\"`, which is the same name.
+///
 /// # Reading
 ///
 /// With [`SanitizeSet`](XfccMode::SanitizeSet), the default, there must be one element, with another mode the one of
 /// the nearest proxy is read, which is the last; [`hops`](Self::hops) reaches further back. `Hash` must be there and
 /// fit the certificate, fields must come in Envoy's order and the unique ones once, and quotes must close.
 ///
-/// Envoy writes `URI` and `DNS` as they are, even with a `,` or `;` in them ([issue 32945]). So a CA that signs such
-/// names lets their owner add fields and elements of his own; this crate's encoder quotes them.
+/// Where `Cert` or `Chain` is there, [`details`](ForwardedCert::details) are the certificate's own, and what the header
+/// says in `Subject`, `URI`, `DNS` and `Issuer` is not read. Envoy writes names as they are, even with a `,` or `;` in
+/// them ([issue 32945]), so one may look like two; and if it has a `,`, like an element more, which is refused where
+/// there must be one. Where elements are appended, or the certificate is not there, a CA that signs such names lets their
+/// owner write elements and names of his own. Have Envoy pass `Cert` on.
 ///
 /// ```
 /// use tower_client_cert::ClientCertLayer;
@@ -145,19 +155,24 @@ impl Envoy {
         self
     }
 
-    /// Writes `By`: a URI that this proxy's own certificate is for. One that is not printable ASCII is not written.
+    /// Writes `By`: a URI that this proxy's own certificate is for. One with a delimiter in it, as the client's
+    /// [names](Self#names), or that is not printable ASCII, is not written, and a warning says so.
     #[must_use]
     pub fn by(mut self, uri: impl Into<String>) -> Self {
         let uri = uri.into();
-        if uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if xfcc::stays_whole(&uri) {
             self.by.push(uri);
+        } else {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(?uri, "`Envoy::by` is left out: it is not a URI, or has one of , ; \" \\ in it");
         }
         self
     }
 
     /// How many trusted proxies, each adding an element, the request has passed: 1 unless set, and 0 counts as 1.
     /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's
-    /// client.
+    /// client. One element less than that is what a client without a certificate looks like, for which the first proxy
+    /// adds none.
     #[must_use]
     pub fn hops(self, trusted: usize) -> Self {
         Self { hops: trusted.max(1), ..self }
@@ -169,14 +184,11 @@ impl Envoy {
         Self { limits, ..self }
     }
 
-    /// The element of the proxy whose word counts.
-    fn pick<'a>(
-        &self,
-        field: &Field<'_>,
-        mut elements: Vec<Vec<Pair<'a>>>,
-    ) -> Result<Vec<Pair<'a>>, DecodeError> {
+    /// Which is the element of the proxy whose word counts. `None` if that proxy added none.
+    fn pick(&self, field: &Field<'_>, elements: &[Vec<Pair<'_>>]) -> Result<Option<usize>, DecodeError> {
         let error = |at, what| Err(field.error(at, DecodeErrorKind::Xfcc(what)));
-        if matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize) {
+        let one_only = matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize);
+        if one_only {
             if let Some(second) = elements.get(1).and_then(|pairs| pairs.first()) {
                 return error(
                     second.at,
@@ -185,37 +197,51 @@ impl Envoy {
             }
         }
         match elements.len().checked_sub(self.hops) {
-            Some(position) => Ok(elements.swap_remove(position)),
-            None => error(0, "fewer elements than trusted proxies"),
+            None if one_only || elements.len() + 1 < self.hops => {
+                error(0, "fewer elements than trusted proxies")
+            }
+            position => Ok(position),
         }
     }
 
     fn read(&self, field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCert, DecodeError> {
-        let mut details = CertDetails::default();
+        let mut told = CertDetails::default();
         let (mut leaf, mut chain) = (None, None);
         let mut last = Rank::By;
+        let mut alt_names = false;
         for (position, pair) in pairs.iter().enumerate() {
             let error = |what| field.error(pair.at, DecodeErrorKind::Xfcc(what));
-            let rank = Rank::of(pair).ok_or_else(|| error("unknown field"))?;
+            let rank = Rank::of(pair);
+            if leaf.is_some() || chain.is_some() {
+                // Not read, and whatever its text is: a `;` in a name that is not quoted makes several of one.
+                let is_name = rank.map_or(alt_names, |rank| rank >= Rank::Subject);
+                if is_name {
+                    alt_names |= matches!(rank, Some(Rank::Uri | Rank::Dns));
+                    last = Rank::Subject;
+                    continue;
+                }
+            }
+            pair.check(field)?;
+            let rank = rank.ok_or_else(|| error("unknown field"))?;
             if rank < last || (rank == last && !rank.may_repeat() && position > 0) {
                 return Err(error("a field twice, or out of order"));
             }
             last = rank;
             let part = || field.part(pair.value_at, pair.value, Shape::PercentPem);
             match rank {
-                Rank::By => details.by.push(pair.text()),
+                Rank::By => told.by.push(pair.text()),
                 Rank::Hash => {
-                    details.hash = Some(decode_hash(pair).ok_or_else(|| error("Hash is not SHA-256"))?);
+                    told.hash = Some(decode_hash(pair).ok_or_else(|| error("Hash is not SHA-256"))?);
                 }
                 Rank::Cert => leaf = Some(decode_percent_pem(&part())?),
                 Rank::Chain => chain = Some(decode_percent_pem(&part())?),
-                Rank::Subject => details.subject = Some(quoted_text(pair)),
-                Rank::Issuer => details.issuer = Some(quoted_text(pair)),
-                Rank::Uri => details.uris.push(pair.text()),
-                Rank::Dns => details.dns_names.push(pair.text()),
+                Rank::Subject => told.subject = Some(quoted_text(pair)),
+                Rank::Uri => told.uris.push(pair.text()),
+                Rank::Dns => told.dns_names.push(pair.text()),
+                Rank::Issuer => told.issuer = Some(quoted_text(pair)),
             }
         }
-        details.uris.retain(|uri| !uri.is_empty());
+        told.uris.retain(|uri| !uri.is_empty());
 
         let at = pairs.first().map_or(0, |pair| pair.at);
         let contradiction = |what| Err(field.error(at, DecodeErrorKind::Contradiction(what)));
@@ -227,20 +253,19 @@ impl Envoy {
             return contradiction("Chain does not begin with Cert");
         }
         let certificates = chain.or(leaf).unwrap_or_default();
-        match (details.hash, certificates.first()) {
-            (None, _) => {
-                return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
-            }
-            (Some(hash), Some(leaf)) if hash != sha256(leaf) => {
-                return contradiction("Hash does not fit Cert");
-            }
-            _ => {}
-        }
+        let Some(hash) = told.hash else {
+            return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
+        };
+        let details = match certificates.first() {
+            Some(leaf) if hash != sha256(leaf) => return contradiction("Hash does not fit Cert"),
+            Some(leaf) => CertDetails { hash: told.hash, by: told.by, ..CertDetails::of(leaf) },
+            None => told,
+        };
         Ok(ForwardedCert { details, ..ForwardedCert::new(certificates) })
     }
 }
 
-/// Envoy's order. That of `Issuer`, which is new, is not documented; it is read where the subject's companion belongs.
+/// Envoy's order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     By,
@@ -248,9 +273,9 @@ enum Rank {
     Cert,
     Chain,
     Subject,
-    Issuer,
     Uri,
     Dns,
+    Issuer,
 }
 
 impl Rank {
@@ -261,9 +286,9 @@ impl Rank {
             ("Cert", Self::Cert),
             ("Chain", Self::Chain),
             ("Subject", Self::Subject),
-            ("Issuer", Self::Issuer),
             ("URI", Self::Uri),
             ("DNS", Self::Dns),
+            ("Issuer", Self::Issuer),
         ];
         ranks.into_iter().find(|(key, _)| pair.is(key)).map(|(_, rank)| rank)
     }
@@ -345,7 +370,7 @@ impl Dialect for Envoy {
             let lines: Vec<&[u8]> = received.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
             let value = lines.join(&b',');
             let field = Field::new(name, &value, Shape::Xfcc, self.limits);
-            if field.and_then(|field| xfcc::elements(&field).map(drop)).is_ok() {
+            if field.and_then(|field| well_formed(&field)).is_ok() {
                 kept.extend(http::HeaderValue::from_bytes(&value).ok().map(|value| (name.clone(), value)));
             }
         }
@@ -355,27 +380,56 @@ impl Dialect for Envoy {
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         let [name] = &NAMES;
         let Some(field) = Field::single(headers, name, Shape::Xfcc, self.limits)? else { return Ok(None) };
-        let element = self.pick(&field, xfcc::elements(&field)?)?;
-        self.read(&field, &element).map(Some)
+        let elements = xfcc::elements(&field)?;
+        let picked = self.pick(&field, &elements)?;
+        let mut read = ForwardedCert::new(Vec::new());
+        for (position, pairs) in elements.iter().enumerate() {
+            if Some(position) == picked {
+                read = self.read(&field, pairs)?;
+            } else {
+                pairs.iter().try_for_each(|pair| pair.check(&field))?;
+            }
+        }
+        Ok(Some(read))
     }
+}
+
+/// Whether every element is one to every reader that knows quotes.
+fn well_formed(field: &Field<'_>) -> Result<(), DecodeError> {
+    xfcc::elements(field)?.iter().flatten().try_for_each(|pair| pair.check(field))
 }
 
 #[cfg(feature = "x509")]
 impl Names {
+    /// Adds what is wanted of the certificate's names, as far as no reader can take one for a field.
     fn push(self, element: &mut String, leaf: &super::certificate::Certificate<'_>) {
+        let (mut uris, mut dns_names) = (leaf.uris(), leaf.dns_names());
+        if !self.uri {
+            uris.clear();
+        }
+        if !self.dns {
+            dns_names.clear();
+        }
+        let all = uris.len() + dns_names.len();
+        uris.retain(|uri| xfcc::stays_whole(uri));
+        dns_names.retain(|name| xfcc::stays_whole(name));
+        let left_out = all - uris.len() - dns_names.len();
+        if left_out > 0 {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                left_out,
+                "names of a client certificate are left out of `x-forwarded-client-cert`: they are empty or no printable \
+                 ASCII, or have one of , ; \" \\ in them, which a reader could take for the start of a field"
+            );
+        }
         if self.subject {
-            // RFC 2253 has escaped what would end the quotes.
-            xfcc::push_quoted(element, "Subject", &leaf.subject());
+            // A reader that percent-decodes first must find no delimiter either.
+            xfcc::push_quoted(element, "Subject", &leaf.subject().replace('%', "\\25"));
         }
-        if self.uri {
-            let uris = leaf.uris();
-            if uris.is_empty() {
-                xfcc::push(element, "URI", "");
-            }
-            uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
+        if self.uri && uris.is_empty() {
+            xfcc::push(element, "URI", "");
         }
-        if self.dns {
-            leaf.dns_names().iter().for_each(|name| xfcc::push(element, "DNS", name));
-        }
+        uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
+        dns_names.iter().for_each(|name| xfcc::push(element, "DNS", name));
     }
 }
