@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rustls_pki_types::CertificateDer;
 
-use super::decode::{DecodeErrorKind, Field, only};
+use super::decode::{DecodeErrorKind, Field};
 use super::{DecodeError, VerifyStatus};
 
 type Certificates = Vec<CertificateDer<'static>>;
@@ -270,9 +270,9 @@ pub(super) fn none_is_none(
     Ok(())
 }
 
-/// Text for people: printable ASCII. Empty is none: the name of a certificate may be empty.
+/// Text for people: printable ASCII, and not empty.
 pub(super) fn decode_text(headers: &HeaderMap, header: &HeaderName) -> Result<Option<String>, DecodeError> {
-    let Some(value) = only(headers, header)?.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
     let text = printable(value).ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Text))?;
     Ok(Some(text.to_owned()))
 }

@@ -59,7 +59,8 @@ impl<D> ForwardedClientCert<D> {
         &self.cert.certificates
     }
 
-    /// What the proxy says of the certificate in words: names, hash, serial number, as far as its dialect has them.
+    /// The certificate in words: names, hash, serial number, as far as the dialect has them. They are the certificate's
+    /// own where it is there, and otherwise told: see [`CertDetails`].
     #[must_use]
     pub fn details(&self) -> &CertDetails {
         &self.cert.details

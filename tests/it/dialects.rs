@@ -47,16 +47,8 @@ fn named(name: &str) -> AnyDialect {
 }
 
 /// The dialects that carry the whole chain.
-pub(crate) const WITH_CHAIN: [&str; 8] = [
-    "skipper",
-    "traefik",
-    "traefik-2.9.1",
-    "tower-client-cert",
-    "rfc9440",
-    "apache",
-    "haproxy",
-    "aws-alb",
-];
+pub(crate) const WITH_CHAIN: [&str; 8] =
+    ["skipper", "traefik", "traefik-2.9.1", "tower-client-cert", "rfc9440", "apache", "haproxy", "aws-alb"];
 
 /// What is wrong with these headers.
 fn wrong(dialect: &impl Dialect, lines: &[(&str, &str)]) -> DecodeErrorKind {

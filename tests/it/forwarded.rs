@@ -46,7 +46,8 @@ fn app(trusted: TrustedProxies) -> Router {
         let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
         format!("{} | {}", names(&parts.headers), names(&trailers))
     }
-    let dialect = TowerClientCert::new().with_limits(Limits::new().max_certificates(3).max_value_size(8 * 1024));
+    let dialect =
+        TowerClientCert::new().with_limits(Limits::new().max_certificates(3).max_value_size(8 * 1024));
     Router::new()
         .route("/required", get(required))
         .route("/optional", get(optional))

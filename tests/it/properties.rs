@@ -47,11 +47,7 @@ fn readable() -> Vec<(Box<dyn Dialect>, bool, String)> {
         })
         .collect();
     all.push((Box::new(HaProxy::new().chain_in_headers()), true, "haproxy, a header each".to_owned()));
-    all.push((
-        Box::new(Envoy::new().chain(true).by("spiffe://a?b=c")),
-        true,
-        "envoy with Chain".to_owned(),
-    ));
+    all.push((Box::new(Envoy::new().chain(true).by("spiffe://a?b=c")), true, "envoy with Chain".to_owned()));
     all.push((Box::new(Envoy::new().mode(XfccMode::AppendForward)), false, "envoy appending".to_owned()));
     all
 }
@@ -72,7 +68,7 @@ proptest! {
 }
 
 /// Text to put into certificates: what separates fields in some dialect, controls, and any other character.
-fn hostile() -> impl Strategy<Value = String> {
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
     let char = prop_oneof![
         4 => proptest::sample::select(vec!['"', '\\', ',', ';', '=', '+', '\r', '\n', '\0', ' ', '#', '%', ':', '<', '\x7F']),
         1 => any::<char>(),
@@ -81,11 +77,18 @@ fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         9 => proptest::collection::vec(char, 0..40).prop_map(|chars| chars.into_iter().collect()),
         1 => Just("\",;\r\n=é".repeat(1250)), // 10 KB
-        1 => Just("x\";Hash=0;URI=spiffe://admin,By=\"".to_owned()),
+        2 => proptest::sample::select(vec![
+            "x\";Hash=0;URI=spiffe://admin,By=\"",
+            "x;Cert=y",
+            "x\\,Cert=y",
+            "x,Chain=y\\",
+            "x%3BCert=y%2CHash=z%22",
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 
-fn hostile_certificate() -> impl Strategy<Value = CertificateDer<'static>> {
+pub(crate) fn hostile_certificate() -> impl Strategy<Value = CertificateDer<'static>> {
     use rcgen::string::Ia5String;
     use rcgen::{CertificateParams, DnType, KeyPair, SanType};
     static KEY: LazyLock<KeyPair> = LazyLock::new(generate);

@@ -76,7 +76,10 @@ fn the_examples_of_envoys_documentation_are_read() {
     let anonymous = decode(&append.clone().hops(3), &two).unwrap();
     assert_eq!((anonymous.certificates, anonymous.details), (vec![], Default::default()));
     assert_eq!(refused(&append.hops(4), &two), "fewer elements than trusted proxies");
-    assert_eq!(refused(&Envoy::new().hops(2), &value("envoy-doc-example-1")), "fewer elements than trusted proxies");
+    assert_eq!(
+        refused(&Envoy::new().hops(2), &value("envoy-doc-example-1")),
+        "fewer elements than trusted proxies"
+    );
 }
 
 #[test]
