@@ -52,7 +52,7 @@ fn what_envoy_says_beside_a_certificate_is_not_read() {
         ";DNS=admin;URI=spiffe://x/admin;Issuer=\"CN=admin\"".to_owned(),
     ] {
         let told = read(&Envoy::new(), &format!("By=spiffe://x/edge;{element}{names}")).unwrap();
-        assert_eq!(told.certificates, [alice.clone()]);
+        assert_eq!(told.certificates, std::slice::from_ref(&alice));
         let CertDetails { hash, subject, issuer, uris, dns_names, by, .. } = told.details;
         assert_eq!((subject.as_deref(), issuer.as_deref()), (Some("CN=alice"), Some("CN=CA")), "{names}");
         assert_eq!((uris, dns_names), (vec![split.to_owned()], vec![]), "{names}");
