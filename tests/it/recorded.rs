@@ -5,6 +5,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, VerifyStatus};
+#[cfg(feature = "x509")]
+use tower_client_cert::identity::ClientIdentity;
 
 use crate::dialects::encode;
 
@@ -54,6 +56,15 @@ fn i7_our_traefik_info_is_traefiks_but_for_what_would_end_a_name() {
         let ours = text(&encode(&dialect, &chain, VerifyStatus::Success)[INFO]);
         let names = |text: &str| text.replace("%22", "\"").replace("%3B", ";").replace("%2C", ",");
         assert_eq!(names(&ours), names(&text(&headers[INFO])), "{name}");
+
+        // No attribute and no name more than the certificate has, to a reader that looks at nothing but `,`.
+        let identity = ClientIdentity::from_der(&chain[0]).unwrap();
+        let parts = |field: &str| {
+            let (_, rest) = ours.split_once(&format!("{field}=\"")).unwrap_or_default();
+            rest.split('"').next().unwrap().split(',').filter(|part| !part.is_empty()).count()
+        };
+        assert!(parts("Subject") <= identity.subject().attributes().count(), "{name}: {ours}");
+        assert!(parts("SAN") <= identity.subject_alt_names().unwrap().len(), "{name}: {ours}");
 
         // One field of each kind, to a reader that looks at nothing but `;`, and no quotes but the fields' own.
         let mut kinds: Vec<_> = ours.split(';').map(|field| field.split_once('=').unwrap().0).collect();
