@@ -62,6 +62,7 @@ mod tower_client_cert;
 #[cfg(feature = "x509")]
 mod traefik_info;
 mod xfcc;
+mod xfcc_element;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -2,6 +2,7 @@
 #![cfg(feature = "x509")]
 
 use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
 use rcgen::SanType;
 use rcgen::string::Ia5String;
 use rustls::pki_types::CertificateDer;
@@ -178,5 +179,56 @@ fn a_certificate_that_cannot_be_read_has_no_names_and_is_no_error() {
         let mut nothing = CertDetails::default();
         nothing.hash = told.details.hash;
         assert_eq!(told.details, nothing, "{name}");
+    }
+}
+
+/// What may follow a certificate in a name that Envoy writes as it is: pieces of fields, some of them another client's.
+fn tail() -> impl Strategy<Value = Vec<&'static str>> {
+    const PIECES: [&str; 22] = [
+        ";",
+        ",",
+        "=",
+        "\"",
+        "\\",
+        " ",
+        "a",
+        "URI",
+        "DNS",
+        "Subject=",
+        ";URI=spiffe://x/admin",
+        ";Subject=\"CN=admin\"",
+        ";Hash=",
+        ";Cert=",
+        ";Chain=",
+        ";By=",
+        ",By=x",
+        "{hash}",
+        "{cert}",
+        ",{element}",
+        ";{element}",
+        ";Issuer=\"",
+    ];
+    proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5000))]
+
+    /// Either the value is refused, or it is alice's, all of it.
+    #[test]
+    fn nothing_behind_a_certificate_changes_who_it_is(tail in tail()) {
+        use std::sync::LazyLock;
+        type Client = (CertificateDer<'static>, String);
+        static CLIENTS: LazyLock<[Client; 2]> = LazyLock::new(|| [client("alice", &["spiffe://x/alice"]), client("bob", &[])]);
+        let [(alice, element), (_, bobs)] = &*CLIENTS;
+        let bob = |field: &str| bobs.split(';').find_map(|pair| pair.strip_prefix(field)).unwrap().to_owned();
+        let tail = tail.concat().replace("{hash}", &bob("Hash=")).replace("{cert}", &bob("Cert=")).replace("{element}", bobs);
+        let own = read(&Envoy::new(), element).unwrap();
+        for told in [format!("{element};URI={tail}"), format!("{element};Subject=\"CN=alice\";URI={tail}")] {
+            if let Ok(told) = read(&Envoy::new(), &told) {
+                prop_assert_eq!(&told.certificates, std::slice::from_ref(alice));
+                prop_assert_eq!(told, own.clone());
+            }
+        }
     }
 }

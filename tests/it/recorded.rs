@@ -16,6 +16,7 @@ fn records(writer: &str) -> Vec<(String, Vec<CertificateDer<'static>>, HeaderMap
     let mut records = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        assert_eq!(path.extension().unwrap(), "json");
         let record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let pem = record["presented_pem"].as_array().unwrap().iter();
         let chain = pem.map(|pem| CertificateDer::from_pem_slice(pem.as_str().unwrap().as_bytes()).unwrap());
