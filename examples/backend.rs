@@ -5,6 +5,9 @@
 //! curl -H 'X-Forwarded-Tls-Client-Cert: MAA=' http://127.0.0.1:8080/
 //! ```
 //!
+//! `skipper` is for a backend behind Skipper. Behind `edge_proxy` as it comes, or behind anything with this crate's layer,
+//! it is `tower-client-cert`: the same headers, of which the verdict is then believed.
+//!
 //! It speaks HTTP/1.1, and HTTP/2 with prior knowledge, both in plaintext. Port 0 is a free one; the address it listens
 //! on is the first line it prints.
 
@@ -27,7 +30,7 @@ struct Args {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// How the proxy spells the certificate. A wrong name lists all.
+    /// How the proxy spells the certificate: tower-client-cert behind edge_proxy as it comes. A wrong name lists all.
     #[arg(long, value_name = "NAME", default_value_t)]
     dialect: AnyDialect,
     /// A proxy to believe: an address, or a range such as 10.0.0.0/8. May be given again. Nobody is believed unless

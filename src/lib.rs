@@ -56,16 +56,18 @@
 //! # At the backend
 //!
 //! A header is as true as the hop that wrote it. So name your proxies: [`ForwardedClientCertLayer`] reads the headers of
-//! those, accepts exactly what their dialect writes, and removes the headers of everybody else unread.
+//! those, accepts exactly what their dialect writes, and removes the headers of everybody else unread. Here this crate's
+//! layer stands in front, so the dialect is [`TowerClientCert`](dialect::TowerClientCert), and its verdict counts. Behind
+//! Skipper or Traefik it is [`Skipper`](dialect::Skipper), which believes no verdict.
 //!
 //! ```no_run
 //! use std::net::SocketAddr;
 //!
 //! use axum::{Router, routing::get};
-//! use tower_client_cert::dialect::Skipper;
+//! use tower_client_cert::dialect::TowerClientCert;
 //! use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies};
 //!
-//! async fn hello(client: ForwardedClientCert) -> String {
+//! async fn hello(client: ForwardedClientCert<TowerClientCert>) -> String {
 //!     format!("{} certificates, {:?}", client.certificates().len(), client.status())
 //! }
 //!
@@ -74,7 +76,7 @@
 //! let proxies = TrustedProxies::none().ip_range("10.1.0.0/16".parse::<ipnet::IpNet>()?);
 //! let app = Router::new()
 //!     .route("/", get(hello))
-//!     .layer(ForwardedClientCertLayer::new(Skipper::new(), proxies));
+//!     .layer(ForwardedClientCertLayer::new(TowerClientCert::new(), proxies));
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
 //! axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
 //! # Ok(())

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{
     Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Limits, Nginx, Outgoing,
-    Rfc9440, Skipper,
+    Rfc9440, Skipper, TowerClientCert,
 };
 
 /// A dialect by its name, from a flag or a configuration file.
@@ -28,7 +28,8 @@ use super::{
 ///
 /// It works as a field of a clap parser as it is: `#[arg(long, default_value_t)] dialect: AnyDialect`.
 ///
-/// The names are those of [`NAMES`](Self::NAMES), each with its type's defaults. What else a type can be told is only
+/// The names are those of [`NAMES`](Self::NAMES), each with its type's defaults. `skipper` and `tower-client-cert` write
+/// the same, and are read differently: see [`TowerClientCert`]. What else a type can be told is only
 /// for those who name the type.
 #[derive(Clone)]
 pub struct AnyDialect {
@@ -42,6 +43,7 @@ impl AnyDialect {
         "skipper",
         "traefik",
         "traefik-2.9.1",
+        "tower-client-cert",
         #[cfg(feature = "x509")]
         "traefik-info",
         "rfc9440",
@@ -88,6 +90,7 @@ impl AnyDialect {
             "traefik-2.9.1" => {
                 shared(Skipper::new().without_verify_header().accept_escaped_items().with_limits(limits))
             }
+            "tower-client-cert" => shared(TowerClientCert::new().with_limits(limits)),
             #[cfg(feature = "x509")]
             "traefik-info" => shared(super::TraefikInfo::new()),
             "rfc9440" => shared(Rfc9440::new().with_limits(limits)),
@@ -193,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn only_skipper_and_traefik_forward_what_nobody_verified() {
+    fn only_skipper_traefik_and_this_crate_forward_what_nobody_verified() {
         for name in AnyDialect::NAMES {
             let dialect: AnyDialect = name.parse().unwrap();
-            let expected = name.starts_with("skipper") || name.starts_with("traefik");
+            let expected = ["skipper", "traefik", "tower"].iter().any(|start| name.starts_with(start));
             assert_eq!(dialect.forwards_unverified(), expected, "{name}");
         }
     }

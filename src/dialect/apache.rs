@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName};
 
 use super::decode::{DecodeErrorKind, Field, Limits, Shape, only};
-use super::encoding::{decode_spaced_pem, decode_status, insert, none_is_none, spaced_pem};
-use super::{DecodeError, Dialect, ForwardedCert, Outgoing, VerifyStatus};
+use super::encoding::{decode_spaced_pem, decode_status, insert, insert_status, none_is_none, spaced_pem};
+use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// Apache's variables as headers: PEM on one line, with spaces for line feeds.
 ///
@@ -52,6 +52,9 @@ static NAMES: [HeaderName; 11] = [
     HeaderName::from_static("ssl_client_cert_chain_8"),
 ];
 
+/// What Apache says beside `FAILED:reason` of a certificate that it took and did not verify (`optional_no_ca`).
+const FAILURES: [(&str, &str); 2] = [("GENEROUS", "GENEROUS"), ("FAILED", "no reason given")];
+
 impl Apache {
     /// `SSL_CLIENT_CERT`, `SSL_CLIENT_VERIFY` and `SSL_CLIENT_CERT_CHAIN_0` to `_8`.
     #[must_use]
@@ -73,7 +76,7 @@ impl Dialect for Apache {
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
         let [leaf, verify, chain @ ..] = &NAMES;
-        insert(headers, verify, client.status.to_string());
+        insert_status(headers, verify, &client.status);
         for (name, der) in [leaf].into_iter().chain(chain).zip(client.certificates) {
             insert(headers, name, spaced_pem(der));
         }
@@ -86,8 +89,7 @@ impl Dialect for Apache {
         }
         let status = match only(headers, verify)? {
             Some(b"(null)") => None,
-            Some(b"GENEROUS") => Some(VerifyStatus::Failed("GENEROUS".into())),
-            _ => decode_status(headers, verify)?,
+            _ => decode_status(headers, verify, &FAILURES)?,
         };
         let mut certificates = Vec::new();
         let mut missing = false;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName};
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
 #[cfg(feature = "x509")]
 use super::encoding::insert_text;
-use super::encoding::{decode_percent_pem, decode_text, insert, percent_pem};
+use super::encoding::{decode_percent_pem, insert, percent_pem};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// The load balancer's two modes, which write two sets of headers.
@@ -26,7 +26,11 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// x-amzn-mtls-clientcert-validity: NotBefore=2023-09-21T01:50:17Z;NotAfter=2024-09-20T01:50:17Z
 /// ```
 ///
-/// [`verify`](Self::verify) writes the first of these, and the others with feature `x509`.
+/// [`verify`](Self::verify) writes the first of these, and the others with feature `x509`. The others are not read:
+/// [`details`](ForwardedCert::details) are the certificate's own, and a request without it is one without a certificate.
+/// In the names a delimiter that is part of a value is written as `\2C`, where AWS may write `\,`: the same name.
+///
+/// Neither mode sends an empty value, so one is an error.
 ///
 /// The PEM is percent-encoded. AWS may leave `+`, `=` and `/` as they are, and both are read; `+`, `=` and `/` are
 /// written escaped, which every reader takes. Either mode strips the headers of both. Source: AWS, [Mutual
@@ -94,15 +98,14 @@ impl Dialect for AwsAlb {
                     insert(headers, serial_number, leaf.serial_number_hex());
                     insert_text(headers, issuer, leaf.issuer());
                     insert_text(headers, subject, leaf.subject());
-                    let [from, to] = leaf.validity_rfc3339();
-                    insert(headers, validity, format!("NotBefore={from};NotAfter={to}"));
+                    insert(headers, validity, leaf.validity_text());
                 }
             }
         }
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
-        let [chain, leaf, serial_number, issuer, subject, validity] = &NAMES;
+        let [chain, leaf, ..] = &NAMES;
         let name = match self.mode {
             Mode::Passthrough => chain,
             Mode::Verify => leaf,
@@ -110,16 +113,13 @@ impl Dialect for AwsAlb {
         let Some(field) = Field::single(headers, name, Shape::PercentPem, self.limits)? else {
             return Ok(None);
         };
-        let mut forwarded = ForwardedCert::new(decode_percent_pem(&field)?);
-        if self.mode == Mode::Verify {
-            if forwarded.certificates.len() > 1 {
-                return Err(field.error(0, DecodeErrorKind::Pem("more than one certificate")));
+        let certificates = decode_percent_pem(&field)?;
+        match self.mode {
+            Mode::Passthrough => Ok(Some(ForwardedCert::new(certificates))),
+            Mode::Verify if certificates.len() > 1 => {
+                Err(field.error(0, DecodeErrorKind::Pem("more than one certificate")))
             }
-            forwarded.details.serial_number = decode_text(headers, serial_number)?;
-            forwarded.details.issuer = decode_text(headers, issuer)?;
-            forwarded.details.subject = decode_text(headers, subject)?;
-            forwarded.details.validity = decode_text(headers, validity)?;
+            Mode::Verify => Ok(Some(ForwardedCert::described(certificates))),
         }
-        Ok(Some(forwarded))
     }
 }

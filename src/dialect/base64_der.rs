@@ -12,8 +12,8 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// x-client-cert: MIIB…==
 /// ```
 ///
-/// It is absent if there is no certificate. An empty value says the same, since Caddy and Cloudflare send one. No word
-/// on verification.
+/// It is absent if there is no certificate. An empty value says the same, since Caddy and Cloudflare send one; under
+/// Azure's and Cloud Foundry's names, which are absent then, it is an error. No word on verification.
 ///
 /// ```
 /// use http::HeaderName;
@@ -26,6 +26,8 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base64Der {
     name: HeaderName,
+    /// The values that say that there is no certificate.
+    nothing: &'static [&'static str],
     limits: Limits,
 }
 
@@ -33,7 +35,11 @@ impl Base64Der {
     /// Under a name of your own.
     #[must_use]
     pub const fn new(name: HeaderName) -> Self {
-        Self { name, limits: Limits::new() }
+        Self::with_nothing(name, &[""])
+    }
+
+    const fn with_nothing(name: HeaderName, nothing: &'static [&'static str]) -> Self {
+        Self { name, nothing, limits: Limits::new() }
     }
 
     /// `X-Client-Cert`: the default of ASP.NET Core's `AddCertificateForwarding`.
@@ -45,7 +51,7 @@ impl Base64Der {
     /// `X-ARR-ClientCert`: Azure App Service, and what its apps expect.
     #[must_use]
     pub const fn azure() -> Self {
-        Self::new(HeaderName::from_static("x-arr-clientcert"))
+        Self::with_nothing(HeaderName::from_static("x-arr-clientcert"), &[])
     }
 
     /// `Cf-Client-Cert-Der-Base64`: Cloudflare with `client_certificate_forwarding`. On a connection that is kept
@@ -58,13 +64,16 @@ impl Base64Der {
     /// `X-Forwarded-Client-Cert`: Cloud Foundry's gorouter. The same name as Envoy's header, and other bytes.
     #[must_use]
     pub const fn cloud_foundry() -> Self {
-        Self::new(HeaderName::from_static("x-forwarded-client-cert"))
+        Self::with_nothing(HeaderName::from_static("x-forwarded-client-cert"), &[])
     }
 
     /// `X-Client-Cert`, from Caddy's `header_up X-Client-Cert {http.request.tls.client.certificate_der_base64}`.
+    ///
+    /// Before 2.11.2 Caddy sends the placeholder's own text where there is no certificate: it is read as that.
     #[must_use]
     pub const fn caddy() -> Self {
-        Self::new(HeaderName::from_static("x-client-cert"))
+        let nothing = &["", "{http.request.tls.client.certificate_der_base64}"];
+        Self::with_nothing(HeaderName::from_static("x-client-cert"), nothing)
     }
 
     /// How much to read.
@@ -86,7 +95,8 @@ impl Dialect for Base64Der {
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
-        if only(headers, &self.name)? == Some(b"") {
+        let value = only(headers, &self.name)?;
+        if value.is_some_and(|value| self.nothing.iter().any(|nothing| nothing.as_bytes() == value)) {
             return Ok(Some(ForwardedCert::new(Vec::new())));
         }
         let field = Field::single(headers, &self.name, Shape::Base64, self.limits)?;

@@ -22,13 +22,13 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// As OpenSSL prints RFC 2253: printable ASCII, quotes escaped.
+    /// As OpenSSL prints RFC 2253, printable ASCII, but [without delimiters](hex_escaped) in a value.
     pub(super) fn subject(&self) -> String {
-        rfc2253(self.0.subject())
+        hex_escaped(&rfc2253(self.0.subject()))
     }
 
     pub(super) fn issuer(&self) -> String {
-        rfc2253(self.0.issuer())
+        hex_escaped(&rfc2253(self.0.issuer()))
     }
 
     pub(super) fn subject_name(&self) -> &X509Name<'_> {
@@ -62,8 +62,9 @@ impl<'a> Certificate<'a> {
         [self.0.validity().not_before, self.0.validity().not_after]
     }
 
-    pub(super) fn validity_rfc3339(&self) -> [String; 2] {
-        self.validity().map(|time| {
+    /// As AWS writes it.
+    pub(super) fn validity_text(&self) -> String {
+        let [from, to] = self.validity().map(|time| {
             let time = time.to_datetime();
             let (date, clock) = (time.date(), time.time());
             format!(
@@ -75,15 +76,14 @@ impl<'a> Certificate<'a> {
                 clock.minute(),
                 clock.second()
             )
-        })
+        });
+        format!("NotBefore={from};NotAfter={to}")
     }
 
-    /// Subject alternative names that are printable ASCII without spaces, as URIs, host names and addresses are. A
-    /// name with anything else in it names nothing, and is left out.
+    /// Subject alternative names, whatever is in them.
     fn names(&self, pick: impl Fn(&GeneralName<'_>) -> Option<String>) -> Vec<String> {
         let Ok(Some(extension)) = self.0.subject_alternative_name() else { return Vec::new() };
-        let names = extension.value.general_names.iter().filter_map(pick);
-        names.filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).collect()
+        extension.value.general_names.iter().filter_map(pick).collect()
     }
 
     pub(super) fn uris(&self) -> Vec<String> {
@@ -117,5 +117,55 @@ impl<'a> Certificate<'a> {
             };
             Some(address.to_canonical().to_string())
         })
+    }
+}
+
+/// Whether a subject alternative name is printable ASCII without spaces, as URIs, host names and addresses are. One with
+/// anything else in it names nothing.
+pub(super) fn printable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// RFC 2253's `\,`, `\;`, `\"` and `\\` as `\2C`, `\3B`, `\22` and `\5C`: the same name to every reader of RFC 2253 or
+/// 4514, and no delimiter for a reader that splits first and asks afterwards.
+///
+/// What is left are the commas between the parts of the name, and what follows one of those is the type of an attribute.
+fn hex_escaped(rfc2253: &str) -> String {
+    let mut text = String::with_capacity(rfc2253.len());
+    let mut chars = rfc2253.chars();
+    while let Some(char) = chars.next() {
+        text.push(char);
+        match (char, chars.clone().next()) {
+            ('\\', Some(escaped @ (',' | ';' | '"' | '\\'))) => {
+                chars.next();
+                // `write!` to a string cannot fail.
+                let _ = write!(text, "{:02X}", u32::from(escaped));
+            }
+            ('\\', Some(escaped)) => {
+                chars.next();
+                text.push(escaped);
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_keeps_a_delimiter_and_each_is_read_back() {
+        for (escaped, expected) in [
+            (r#"CN=a\,b\;c\"d\\,O=e"#, r"CN=a\2Cb\3Bc\22d\5C,O=e"),
+            (r"CN=\# a\+\<\>\ ,O=\C3\AB", r"CN=\# a\+\<\>\ ,O=\C3\AB"),
+            (r"CN=\\\,,O=\\", r"CN=\5C\2C,O=\5C"),
+            ("", ""),
+        ] {
+            assert_eq!(hex_escaped(escaped), expected);
+            let read = |text: &str| text.parse::<crate::identity::DistinguishedName>().unwrap();
+            assert_eq!(read(expected), read(escaped));
+        }
     }
 }

@@ -315,7 +315,7 @@ impl Shape {
     const fn dialects(self) -> &'static str {
         match self {
             Self::Base64 => "aspnet-core, azure, caddy, cloudflare, cloud-foundry or haproxy",
-            Self::Base64List => "skipper or traefik",
+            Self::Base64List => "skipper, traefik or tower-client-cert",
             Self::EscapedBase64 => "traefik-2.9.1",
             Self::PercentPem => "nginx, ingress-nginx or aws-alb",
             Self::SpacedPem => "apache",

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rustls_pki_types::CertificateDer;
 
-use super::decode::{DecodeErrorKind, Field, only};
+use super::decode::{DecodeErrorKind, Field};
 use super::{DecodeError, VerifyStatus};
 
 type Certificates = Vec<CertificateDer<'static>>;
@@ -216,19 +216,30 @@ pub(super) fn decode_spaced_pem(field: &Field<'_>) -> Result<CertificateDer<'sta
     }
 }
 
-/// `SUCCESS`, `FAILED:reason` or `NONE`.
+/// Writes a verdict. A reason is text for people, so what no header may hold is a `?`.
+pub(super) fn insert_status(headers: &mut HeaderMap, name: &HeaderName, status: &VerifyStatus) {
+    insert(headers, name, status.to_string().replace(|c| !matches!(c, ' '..='~'), "?"));
+}
+
+/// `SUCCESS`, `FAILED:reason` or `NONE`. `failures` are a proxy's own words for a certificate that was presented and
+/// not verified, each with the reason it stands for.
 pub(super) fn decode_status(
     headers: &HeaderMap,
     header: &HeaderName,
+    failures: &[(&str, &'static str)],
 ) -> Result<Option<VerifyStatus>, DecodeError> {
     let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
-    let status = match value {
-        b"SUCCESS" => Some(VerifyStatus::Success),
-        b"NONE" => Some(VerifyStatus::None),
-        _ => value
-            .strip_prefix(b"FAILED:")
-            .and_then(printable)
-            .map(|reason| VerifyStatus::Failed(reason.to_owned().into())),
+    let status = match printable(value) {
+        Some("SUCCESS") => Some(VerifyStatus::Success),
+        Some("NONE") => Some(VerifyStatus::None),
+        Some(text) => match text.strip_prefix("FAILED:") {
+            Some(reason) => Some(VerifyStatus::Failed(reason.to_owned().into())),
+            None => failures
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, reason)| VerifyStatus::Failed((*reason).into())),
+        },
+        None => None,
     };
     status.map(Some).ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Status))
 }
@@ -259,9 +270,9 @@ pub(super) fn none_is_none(
     Ok(())
 }
 
-/// Text for people: printable ASCII. Empty is none: the name of a certificate may be empty.
+/// Text for people: printable ASCII, and not empty.
 pub(super) fn decode_text(headers: &HeaderMap, header: &HeaderName) -> Result<Option<String>, DecodeError> {
-    let Some(value) = only(headers, header)?.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
     let text = printable(value).ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Text))?;
     Ok(Some(text.to_owned()))
 }

@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderName};
-use rustls_pki_types::CertificateDer;
-use sha2::{Digest as _, Sha256};
 
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
-use super::encoding::{decode_percent_pem, insert, percent_pem};
+use super::encoding::{insert, percent_pem};
 use super::xfcc::{self, Pair};
-use super::{CertDetails, DecodeError, Dialect, ForwardedCert, Outgoing};
+use super::xfcc_element::{self, sha256};
+use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// `x-forwarded-client-cert`, XFCC for short: one element for each proxy, each with several fields.
 ///
@@ -26,14 +25,24 @@ use super::{CertDetails, DecodeError, Dialect, ForwardedCert, Outgoing};
 /// What becomes of a header that the request came with is Envoy's `forward_client_cert_details`: [`XfccMode`]. It is
 /// kept, where it is, only if it is well-formed: an open quote in it would swallow the element that follows.
 ///
+/// # Names
+///
+/// Readers split this header in their own ways, some at every `;` and `,`. So of what a certificate says no `;` and no
+/// `"` is ever written, and no `,` but those between the parts of `Subject`: there they are escaped as RFC 4514 has it
+/// (`\3B`, `\22`, `\2C`, and so are `\` and `%`), and a `URI` or `DNS` that has one, percent-encoded or not, is left out,
+/// with a line in the log. Envoy itself escapes `Subject` as `\,` and `\"`, which is the same name.
+///
 /// # Reading
 ///
 /// With [`SanitizeSet`](XfccMode::SanitizeSet), the default, there must be one element, with another mode the one of
 /// the nearest proxy is read, which is the last; [`hops`](Self::hops) reaches further back. `Hash` must be there and
 /// fit the certificate, fields must come in Envoy's order and the unique ones once, and quotes must close.
 ///
-/// Envoy writes `URI` and `DNS` as they are, even with a `,` or `;` in them ([issue 32945]). So a CA that signs such
-/// names lets their owner add fields and elements of his own; this crate's encoder quotes them.
+/// Where `Cert` or `Chain` is there, [`details`](ForwardedCert::details) are the certificate's own, and what the header
+/// says in `Subject`, `URI`, `DNS` and `Issuer` is not read. Envoy writes names as they are, even with a `,` or `;` in
+/// them ([issue 32945]), so one may look like two; and if it has a `,`, like an element more, which is refused where
+/// there must be one. Where elements are appended, or the certificate is not there, a CA that signs such names lets their
+/// owner write elements and names of his own. Have Envoy pass `Cert` on.
 ///
 /// ```
 /// use tower_client_cert::ClientCertLayer;
@@ -145,19 +154,24 @@ impl Envoy {
         self
     }
 
-    /// Writes `By`: a URI that this proxy's own certificate is for. One that is not printable ASCII is not written.
+    /// Writes `By`: a URI that this proxy's own certificate is for. One with a delimiter in it, as the client's
+    /// [names](Self#names), or that is not printable ASCII, is not written, and a warning says so.
     #[must_use]
     pub fn by(mut self, uri: impl Into<String>) -> Self {
         let uri = uri.into();
-        if uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if xfcc::stays_whole(&uri) {
             self.by.push(uri);
+        } else {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(?uri, "`Envoy::by` is left out: it is not a URI, or has one of , ; \" \\ in it");
         }
         self
     }
 
     /// How many trusted proxies, each adding an element, the request has passed: 1 unless set, and 0 counts as 1.
     /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's
-    /// client.
+    /// client. One element less than that is what a client without a certificate looks like, for which the first proxy
+    /// adds none.
     #[must_use]
     pub fn hops(self, trusted: usize) -> Self {
         Self { hops: trusted.max(1), ..self }
@@ -169,14 +183,11 @@ impl Envoy {
         Self { limits, ..self }
     }
 
-    /// The element of the proxy whose word counts.
-    fn pick<'a>(
-        &self,
-        field: &Field<'_>,
-        mut elements: Vec<Vec<Pair<'a>>>,
-    ) -> Result<Vec<Pair<'a>>, DecodeError> {
+    /// Which is the element of the proxy whose word counts. `None` if that proxy added none.
+    fn pick(&self, field: &Field<'_>, elements: &[Vec<Pair<'_>>]) -> Result<Option<usize>, DecodeError> {
         let error = |at, what| Err(field.error(at, DecodeErrorKind::Xfcc(what)));
-        if matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize) {
+        let one_only = matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize);
+        if one_only {
             if let Some(second) = elements.get(1).and_then(|pairs| pairs.first()) {
                 return error(
                     second.at,
@@ -185,112 +196,12 @@ impl Envoy {
             }
         }
         match elements.len().checked_sub(self.hops) {
-            Some(position) => Ok(elements.swap_remove(position)),
-            None => error(0, "fewer elements than trusted proxies"),
-        }
-    }
-
-    fn read(&self, field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCert, DecodeError> {
-        let mut details = CertDetails::default();
-        let (mut leaf, mut chain) = (None, None);
-        let mut last = Rank::By;
-        for (position, pair) in pairs.iter().enumerate() {
-            let error = |what| field.error(pair.at, DecodeErrorKind::Xfcc(what));
-            let rank = Rank::of(pair).ok_or_else(|| error("unknown field"))?;
-            if rank < last || (rank == last && !rank.may_repeat() && position > 0) {
-                return Err(error("a field twice, or out of order"));
+            None if one_only || elements.len() + 1 < self.hops => {
+                error(0, "fewer elements than trusted proxies")
             }
-            last = rank;
-            let part = || field.part(pair.value_at, pair.value, Shape::PercentPem);
-            match rank {
-                Rank::By => details.by.push(pair.text()),
-                Rank::Hash => {
-                    details.hash = Some(decode_hash(pair).ok_or_else(|| error("Hash is not SHA-256"))?);
-                }
-                Rank::Cert => leaf = Some(decode_percent_pem(&part())?),
-                Rank::Chain => chain = Some(decode_percent_pem(&part())?),
-                Rank::Subject => details.subject = Some(quoted_text(pair)),
-                Rank::Issuer => details.issuer = Some(quoted_text(pair)),
-                Rank::Uri => details.uris.push(pair.text()),
-                Rank::Dns => details.dns_names.push(pair.text()),
-            }
+            position => Ok(position),
         }
-        details.uris.retain(|uri| !uri.is_empty());
-
-        let at = pairs.first().map_or(0, |pair| pair.at);
-        let contradiction = |what| Err(field.error(at, DecodeErrorKind::Contradiction(what)));
-        if leaf.as_ref().is_some_and(|leaf| leaf.len() > 1) {
-            return contradiction("Cert has more than one certificate");
-        }
-        if leaf.is_some() && chain.is_some() && leaf.iter().flatten().next() != chain.iter().flatten().next()
-        {
-            return contradiction("Chain does not begin with Cert");
-        }
-        let certificates = chain.or(leaf).unwrap_or_default();
-        match (details.hash, certificates.first()) {
-            (None, _) => {
-                return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
-            }
-            (Some(hash), Some(leaf)) if hash != sha256(leaf) => {
-                return contradiction("Hash does not fit Cert");
-            }
-            _ => {}
-        }
-        Ok(ForwardedCert { details, ..ForwardedCert::new(certificates) })
     }
-}
-
-/// Envoy's order. That of `Issuer`, which is new, is not documented; it is read where the subject's companion belongs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    By,
-    Hash,
-    Cert,
-    Chain,
-    Subject,
-    Issuer,
-    Uri,
-    Dns,
-}
-
-impl Rank {
-    fn of(pair: &Pair<'_>) -> Option<Self> {
-        let ranks = [
-            ("By", Self::By),
-            ("Hash", Self::Hash),
-            ("Cert", Self::Cert),
-            ("Chain", Self::Chain),
-            ("Subject", Self::Subject),
-            ("Issuer", Self::Issuer),
-            ("URI", Self::Uri),
-            ("DNS", Self::Dns),
-        ];
-        ranks.into_iter().find(|(key, _)| pair.is(key)).map(|(_, rank)| rank)
-    }
-
-    fn may_repeat(self) -> bool {
-        matches!(self, Self::By | Self::Uri | Self::Dns)
-    }
-}
-
-/// A distinguished name, in which the backslashes are RFC 2253's own and stay.
-fn quoted_text(pair: &Pair<'_>) -> String {
-    pair.value.iter().copied().map(char::from).collect()
-}
-
-fn sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    Sha256::digest(certificate).into()
-}
-
-fn decode_hash(pair: &Pair<'_>) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let (digits, rest) = pair.value.split_at_checked(64)?;
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
-    }
-    rest.is_empty().then_some(hash)
 }
 
 impl Default for Envoy {
@@ -345,7 +256,7 @@ impl Dialect for Envoy {
             let lines: Vec<&[u8]> = received.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
             let value = lines.join(&b',');
             let field = Field::new(name, &value, Shape::Xfcc, self.limits);
-            if field.and_then(|field| xfcc::elements(&field).map(drop)).is_ok() {
+            if field.and_then(|field| well_formed(&field)).is_ok() {
                 kept.extend(http::HeaderValue::from_bytes(&value).ok().map(|value| (name.clone(), value)));
             }
         }
@@ -355,27 +266,56 @@ impl Dialect for Envoy {
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         let [name] = &NAMES;
         let Some(field) = Field::single(headers, name, Shape::Xfcc, self.limits)? else { return Ok(None) };
-        let element = self.pick(&field, xfcc::elements(&field)?)?;
-        self.read(&field, &element).map(Some)
+        let elements = xfcc::elements(&field)?;
+        let picked = self.pick(&field, &elements)?;
+        let mut read = ForwardedCert::new(Vec::new());
+        for (position, pairs) in elements.iter().enumerate() {
+            if Some(position) == picked {
+                read = xfcc_element::read(&field, pairs)?;
+            } else {
+                pairs.iter().try_for_each(|pair| pair.check(&field))?;
+            }
+        }
+        Ok(Some(read))
     }
+}
+
+/// Whether every element is one to every reader that knows quotes.
+fn well_formed(field: &Field<'_>) -> Result<(), DecodeError> {
+    xfcc::elements(field)?.iter().flatten().try_for_each(|pair| pair.check(field))
 }
 
 #[cfg(feature = "x509")]
 impl Names {
+    /// Adds what is wanted of the certificate's names, as far as no reader can take one for a field.
     fn push(self, element: &mut String, leaf: &super::certificate::Certificate<'_>) {
+        let (mut uris, mut dns_names) = (leaf.uris(), leaf.dns_names());
+        if !self.uri {
+            uris.clear();
+        }
+        if !self.dns {
+            dns_names.clear();
+        }
+        let all = uris.len() + dns_names.len();
+        uris.retain(|uri| xfcc::stays_whole(uri));
+        dns_names.retain(|name| xfcc::stays_whole(name));
+        let left_out = all - uris.len() - dns_names.len();
+        if left_out > 0 {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                left_out,
+                "names of a client certificate are left out of `x-forwarded-client-cert`: they are empty or no printable \
+                 ASCII, or have one of , ; \" \\ in them, which a reader could take for the start of a field"
+            );
+        }
         if self.subject {
-            // RFC 2253 has escaped what would end the quotes.
-            xfcc::push_quoted(element, "Subject", &leaf.subject());
+            // A reader that percent-decodes first must find no delimiter either.
+            xfcc::push_quoted(element, "Subject", &leaf.subject().replace('%', "\\25"));
         }
-        if self.uri {
-            let uris = leaf.uris();
-            if uris.is_empty() {
-                xfcc::push(element, "URI", "");
-            }
-            uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
+        if self.uri && uris.is_empty() {
+            xfcc::push(element, "URI", "");
         }
-        if self.dns {
-            leaf.dns_names().iter().for_each(|name| xfcc::push(element, "DNS", name));
-        }
+        uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
+        dns_names.iter().for_each(|name| xfcc::push(element, "DNS", name));
     }
 }

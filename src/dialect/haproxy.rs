@@ -27,9 +27,10 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, VerifyStatus};
 ///
 /// The chain does not repeat the client's own certificate; it is the base64 of all issuers' DER, one after the other.
 /// [`chain_in_headers`](Self::chain_in_headers) writes a header for each instead, as Keycloak likes it. HAProxy's
-/// verdict is a number, 0 for success; it is 0 without a certificate too, so none is written then. An empty value is
-/// read as "no certificate", and one pair of quotes around a value (`%{+Q}`) is taken off. Sources:
-/// [`ssl_sample.c`], [`sample.c`].
+/// verdict is a number, 0 for success; it is 0 without a certificate too, so none is written then, and one that comes
+/// without a certificate is read as "no certificate". So are empty values: HAProxy sends three of them for a request of
+/// plain HTTP with the lines above. An empty verdict beside a certificate is an error. One pair of quotes around a value
+/// (`%{+Q}`) is taken off. Sources: [`ssl_sample.c`], [`sample.c`].
 ///
 /// [`ssl_sample.c`]: https://github.com/haproxy/haproxy/blob/master/src/ssl_sample.c
 /// [`sample.c`]: https://github.com/haproxy/haproxy/blob/master/src/sample.c
@@ -82,20 +83,24 @@ impl HaProxy {
     }
 
     /// The value without HAProxy's optional quotes. `None` if there is none, or if it is empty.
-    fn field<'a>(
-        &self,
-        headers: &'a HeaderMap,
-        name: &'a HeaderName,
-    ) -> Result<Option<Field<'a>>, DecodeError> {
+    fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, DecodeError> {
         let value = only(headers, name)?.map(|value| {
             let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
             quoted.unwrap_or(value)
         });
         match value {
-            None | Some(b"") => Ok(None),
             Some(b"(null)") => Err(DecodeError::new(name, 0, DecodeErrorKind::Null)),
-            Some(value) => Field::new(name, value, Shape::Base64, self.limits).map(Some),
+            value => Ok(value.filter(|value| !value.is_empty())),
         }
+    }
+
+    fn field<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        name: &'a HeaderName,
+    ) -> Result<Option<Field<'a>>, DecodeError> {
+        let value = Self::value(headers, name)?;
+        value.map(|value| Field::new(name, value, Shape::Base64, self.limits)).transpose()
     }
 
     fn decode_issuers(
@@ -174,7 +179,10 @@ impl Dialect for HaProxy {
             certificates.push(decode_base64(&field)?);
         }
         self.decode_issuers(headers, chain_names, &mut certificates)?;
-        let status = match DecodeError::single(headers, verify)? {
+        let status = match Self::value(headers, verify)? {
+            None if headers.contains_key(verify) && !certificates.is_empty() => {
+                return Err(DecodeError::new(verify, 0, DecodeErrorKind::Empty));
+            }
             None => None,
             Some(b"0") if certificates.is_empty() => Some(VerifyStatus::None),
             Some(b"0") => Some(VerifyStatus::Success),

@@ -50,6 +50,7 @@ mod base64_der;
 #[cfg(feature = "x509")]
 mod certificate;
 mod decode;
+mod details;
 mod encoding;
 mod envoy;
 mod haproxy;
@@ -57,9 +58,11 @@ mod nginx;
 mod rfc9440;
 mod skipper;
 mod structured;
+mod tower_client_cert;
 #[cfg(feature = "x509")]
 mod traefik_info;
 mod xfcc;
+mod xfcc_element;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -73,11 +76,13 @@ pub use apache::Apache;
 pub use aws_alb::AwsAlb;
 pub use base64_der::Base64Der;
 pub use decode::{DecodeError, DecodeErrorKind, Limits};
+pub use details::CertDetails;
 pub use envoy::{Envoy, XfccMode};
 pub use haproxy::HaProxy;
 pub use nginx::Nginx;
 pub use rfc9440::Rfc9440;
 pub use skipper::Skipper;
+pub use tower_client_cert::TowerClientCert;
 #[cfg(feature = "x509")]
 pub use traefik_info::TraefikInfo;
 
@@ -121,7 +126,8 @@ pub trait Dialect {
     ///
     /// # Errors
     ///
-    /// If a header is there and is not exactly what [`encode`](Self::encode) would have written.
+    /// If a header is there and is not what [`encode`](Self::encode), or the proxy the dialect is named after, would
+    /// have written.
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError>;
 }
 
@@ -198,7 +204,7 @@ pub struct ForwardedCert {
     pub certificates: Vec<CertificateDer<'static>>,
     /// What the proxy says of the certificate. `None` if its dialect does not say.
     pub status: Option<VerifyStatus>,
-    /// What the proxy says of the certificate besides.
+    /// The certificate in words: its own where it is there, and what the proxy says of it where it is not.
     pub details: CertDetails,
 }
 
@@ -207,6 +213,12 @@ impl ForwardedCert {
     #[must_use]
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
         Self { certificates, status: None, details: CertDetails::default() }
+    }
+
+    /// Certificates of a dialect that has words for the first of them, which are not read: the certificate has its own.
+    pub(crate) fn described(certificates: Vec<CertificateDer<'static>>) -> Self {
+        let details = certificates.first().map(CertDetails::of).unwrap_or_default();
+        Self { details, ..Self::new(certificates) }
     }
 
     /// Certificates with a verdict.
@@ -219,29 +231,4 @@ impl ForwardedCert {
     pub fn end_entity(&self) -> Option<&CertificateDer<'static>> {
         self.certificates.first()
     }
-}
-
-/// What some dialects say of the client's certificate in words, beside it or instead of it.
-///
-/// Text as the proxy wrote it. To let somebody in, compare certificates or [`hash`](Self::hash)es rather than these:
-/// names have many spellings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CertDetails {
-    /// The SHA-256 of the certificate's DER.
-    pub hash: Option<[u8; 32]>,
-    /// The subject, usually as RFC 2253 has it.
-    pub subject: Option<String>,
-    /// The issuer, likewise.
-    pub issuer: Option<String>,
-    /// The serial number, usually hexadecimal.
-    pub serial_number: Option<String>,
-    /// `NotBefore=…;NotAfter=…`, RFC 3339, as AWS writes it.
-    pub validity: Option<String>,
-    /// The subject alternative names that are URIs.
-    pub uris: Vec<String>,
-    /// The subject alternative names that are DNS names.
-    pub dns_names: Vec<String>,
-    /// The URIs of the proxy's own certificate.
-    pub by: Vec<String>,
 }

@@ -5,7 +5,9 @@ use http::{HeaderMap, HeaderName};
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
 #[cfg(feature = "x509")]
 use super::encoding::insert_text;
-use super::encoding::{decode_percent_pem, decode_status, decode_text, insert, none_is_none, percent_pem};
+use super::encoding::{
+    decode_percent_pem, decode_status, decode_text, insert, insert_status, none_is_none, percent_pem,
+};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// The client's own certificate as percent-encoded PEM, and the verdict.
@@ -25,8 +27,9 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 ///
 /// There is no chain. `+` is written as `%2B`, since half of the readers take a literal one for a space. Without a
 /// certificate there is the verdict `NONE` alone. A reader must look at the verdict: under `optional_no_ca` nginx
-/// passes on what it did not verify. It may also send the verdict without the certificate. Source:
-/// [`ngx_event_openssl.c`].
+/// passes on what it did not verify. It may also send the verdict without the certificate. `FAILED` without a reason,
+/// as nginx wrote before 1.11.7, is read as a failure, and so is Azure Application Gateway's `PASSTHROUGH`. An empty
+/// value is an error: nginx sends no header at all then. Source: [`ngx_event_openssl.c`].
 ///
 /// [`ngx_event_openssl.c`]: https://github.com/nginx/nginx/blob/master/src/event/ngx_event_openssl.c
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub struct Nginx {
     names: Vec<HeaderName>,
     limits: Limits,
 }
+
+/// What was said of a certificate that was presented and not verified: by nginx before 1.11.7, and by Azure Application
+/// Gateway's `client_certificate_verification`.
+const FAILURES: [(&str, &str); 2] = [("FAILED", "no reason given"), ("PASSTHROUGH", "PASSTHROUGH")];
 
 impl Nginx {
     /// `X-SSL-Client-Cert` and `X-SSL-Client-Verify`.
@@ -53,7 +60,12 @@ impl Nginx {
     }
 
     /// ingress-nginx with `auth-tls-pass-certificate-to-upstream`: `ssl-client-cert`, `ssl-client-verify`, and with
-    /// feature `x509` also `ssl-client-subject-dn` and `ssl-client-issuer-dn`, which are RFC 2253.
+    /// feature `x509` also `ssl-client-subject-dn` and `ssl-client-issuer-dn`, which are RFC 2253. A delimiter that is
+    /// part of a value is written as `\2C`, where nginx writes `\,`: the same name, and not two to a reader that splits
+    /// at commas.
+    ///
+    /// The two names are read only where the certificate is not there, and are then no more than
+    /// [told](super::CertDetails).
     #[must_use]
     pub fn ingress() -> Self {
         let names = ["ssl-client-cert", "ssl-client-verify", "ssl-client-subject-dn", "ssl-client-issuer-dn"];
@@ -80,7 +92,7 @@ impl Dialect for Nginx {
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
         let [certificate, verify, _names @ ..] = self.names.as_slice() else { return };
-        insert(headers, verify, client.status.to_string());
+        insert_status(headers, verify, &client.status);
         let Some(leaf) = client.certificates.get(..1) else { return };
         insert(headers, certificate, percent_pem(leaf));
         #[cfg(feature = "x509")]
@@ -95,7 +107,7 @@ impl Dialect for Nginx {
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         let [certificate, verify, names @ ..] = self.names.as_slice() else { return Ok(None) };
         let field = Field::single(headers, certificate, Shape::PercentPem, self.limits)?;
-        let status = decode_status(headers, verify)?;
+        let status = decode_status(headers, verify, &FAILURES)?;
         let certificates = field.as_ref().map_or_else(|| Ok(Vec::new()), decode_percent_pem)?;
         if let (Some(field), [_, another, ..]) = (&field, certificates.as_slice()) {
             let kind = DecodeErrorKind::Pem("more than one certificate");
@@ -103,8 +115,12 @@ impl Dialect for Nginx {
             return Err(field.error(offset, kind));
         }
         none_is_none(verify, &certificates, status.as_ref())?;
-        let mut forwarded = ForwardedCert::judged(certificates, status);
-        if let [subject, issuer] = names {
+        let mut forwarded = match names {
+            [] => ForwardedCert::new(certificates),
+            _ => ForwardedCert::described(certificates),
+        };
+        forwarded.status = status;
+        if let ([subject, issuer], []) = (names, forwarded.certificates.as_slice()) {
             forwarded.details.subject = decode_text(headers, subject)?;
             forwarded.details.issuer = decode_text(headers, issuer)?;
         }

@@ -2,7 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, VARY};
 
-use super::decode::{DecodeErrorKind, Field, Limits, Shape};
+use super::decode::{DecodeErrorKind, Field, Limits, Shape, only};
 use super::encoding::{base64_list, insert};
 use super::structured;
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
@@ -17,6 +17,10 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// Byte sequences of [RFC 8941]; the chain is the validated one and does not repeat the client's own certificate.
 /// Neither is there if there is no certificate, and there is no word on verification: certificates that nobody
 /// verified are written only by [`ClientCertLayer::forward_unverified`](crate::ClientCertLayer::forward_unverified).
+///
+/// An empty `Client-Cert-Chain` is an empty list (RFC 8941 section 4.2.1), and so a certificate without issuers. An empty
+/// `Client-Cert` without a chain is read as none: load balancers that write the two by rule, Google's and Cloudflare's,
+/// send empty values where they have no certificate to pass on.
 ///
 /// A response that depends on `Client-Cert` must say so to caches, and a proxy that sees it say so must hide it from
 /// caches in front (section 2.4): [`vary`](Self::vary) does the one, [`shield_caches`](Self::shield_caches) the other.
@@ -100,24 +104,29 @@ impl Dialect for Rfc9440 {
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         let [leaf_name, chain_name] = &NAMES;
-        let leaf = Field::single(headers, leaf_name, Shape::StructuredField, self.limits)?;
-        let Some(leaf) = leaf else {
-            if headers.contains_key(chain_name) {
+        // The one header here that may come in several lines (section 2.3).
+        let lines = headers.get_all(chain_name);
+        let leaf = match only(headers, leaf_name)? {
+            None | Some(b"") if lines.iter().all(|line| line.is_empty()) => return Ok(None),
+            None => {
                 let kind = DecodeErrorKind::Contradiction("a chain, but no Client-Cert");
                 return Err(DecodeError::new(chain_name, 0, kind));
             }
-            return Ok(None);
+            Some(_) => Field::single(headers, leaf_name, Shape::StructuredField, self.limits)?,
         };
+        let Some(leaf) = leaf else { return Ok(None) };
         leaf.check_count(0, 0)?;
         let mut certificates = vec![structured::item(&leaf)?];
-        // The one header here that may come in several lines (section 2.3).
-        let lines = headers.get_all(chain_name);
         let max = self.limits.value_size();
         if lines.iter().map(HeaderValue::len).sum::<usize>() > max {
             return Err(DecodeError::new(chain_name, max, DecodeErrorKind::TooLarge { max }));
         }
+        let only_line = lines.iter().nth(1).is_none();
         for line in lines {
             let field = Field::new(chain_name, line.as_bytes(), Shape::StructuredField, self.limits)?;
+            if only_line && structured::is_empty_list(&field) {
+                break;
+            }
             if field.value.is_empty() {
                 return Err(field.error(0, DecodeErrorKind::Empty));
             }

@@ -31,7 +31,13 @@ pub(super) fn item(field: &Field<'_>) -> Result<CertificateDer<'static>, DecodeE
     }
 }
 
-/// A list of byte sequences (section 4.2.1), or one of its lines.
+/// Whether this, as the whole of a list, has no members (section 4.2.1). A line among others can't be that: it would be a
+/// `,` too many.
+pub(super) fn is_empty_list(field: &Field<'_>) -> bool {
+    field.value.iter().all(|byte| *byte == b' ')
+}
+
+/// A list of byte sequences (section 4.2.1), or one of its lines. There is at least one member.
 pub(super) fn list(
     field: &Field<'_>,
     certificates: &mut Vec<CertificateDer<'static>>,

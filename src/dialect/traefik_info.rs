@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 use x509_parser::x509::X509Name;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, printable};
 use super::decode::{DecodeErrorKind, only};
 use super::encoding::{insert, percent_encoded};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
@@ -16,8 +16,11 @@ use crate::name;
 /// ```
 ///
 /// Traefik joins the fields without escaping what is in them, and only then percent-encodes the whole. A client whose
-/// organization is called `x";SerialNumber="1` writes fields of its own. That is why [`decode`](Dialect::decode) always
-/// refuses ([`WriteOnly`](DecodeErrorKind::WriteOnly)).
+/// organization is called `x";SerialNumber="1` writes fields of its own there. That is why [`decode`](Dialect::decode)
+/// always refuses ([`WriteOnly`](DecodeErrorKind::WriteOnly)).
+///
+/// What is written here is Traefik's, but for a `"`, `;` or `,` in a name: it is percent-encoded once more, as Go does
+/// with the `"` of a URI, so that it ends neither the name nor the field.
 ///
 /// Every field is written that Traefik has an option for: subject and issuer, serial number (decimal), `NB` and `NA`
 /// (seconds since 1970), subject alternative names. Source: [`pass_tls_client_cert.go`].
@@ -76,6 +79,8 @@ fn fields(certificate: &Certificate<'_>) -> String {
     names.extend(certificate.emails());
     names.extend(certificate.ip_addresses());
     names.extend(certificate.uris());
+    names.retain(|name| printable(name));
+    let names: Vec<String> = names.iter().map(|name| within_field(name)).collect();
     let fields = [
         ("Subject", distinguished_name(certificate.subject_name(), true)),
         ("Issuer", distinguished_name(certificate.issuer_name(), false)),
@@ -86,6 +91,11 @@ fn fields(certificate: &Certificate<'_>) -> String {
     ];
     let present = fields.iter().filter(|(_, value)| !value.is_empty());
     present.map(|(key, value)| format!("{key}=\"{value}\"")).collect::<Vec<_>>().join(";")
+}
+
+/// Text that ends no name and no field.
+fn within_field(text: &str) -> String {
+    text.replace('"', "%22").replace(';', "%3B").replace(',', "%2C")
 }
 
 /// The attributes Traefik knows, by kind and not in their order; of the last two kinds, the last one only, as in Go.
@@ -116,7 +126,7 @@ fn distinguished_name(name: &X509Name<'_>, with_organizational_unit: bool) -> St
             "SN" | "CN" => values.last().into_iter().collect(),
             _ => values.collect(),
         };
-        parts.extend(values.into_iter().map(|value| format!("{key}={value}")));
+        parts.extend(values.iter().map(|value| format!("{key}={}", within_field(value))));
     }
     parts.join(",")
 }

@@ -61,13 +61,14 @@ impl<D> ForwardedClientCert<D> {
         &self.cert.certificates
     }
 
-    /// What the proxy says of the certificate in words: names, hash, serial number, as far as its dialect has them.
+    /// The certificate in words: names, hash, serial number, as far as the dialect has them. They are the certificate's
+    /// own where it is there, and otherwise told: see [`CertDetails`].
     #[must_use]
     pub fn details(&self) -> &CertDetails {
         &self.cert.details
     }
 
-    /// What the proxy says of the certificate. `None` if its dialect does not say.
+    /// What the proxy says of the certificate. `None` if its dialect does not say, as Skipper's and Traefik's do not.
     #[must_use]
     pub fn status(&self) -> Option<&VerifyStatus> {
         self.cert.status.as_ref()
@@ -153,7 +154,7 @@ impl<D> Clone for Outcome<D> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardedClientCertError {
-    /// A trusted proxy sent none of the dialect's headers. Status 401.
+    /// A trusted proxy sent none of the dialect's headers, or none that is read. Status 401.
     #[error("no client certificate: the proxy forwarded none")]
     Absent,
     /// A trusted proxy says that the client presented no certificate. Status 401.

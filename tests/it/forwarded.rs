@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use rustls::version::TLS13;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
-use tower_client_cert::dialect::{DecodeErrorKind, Limits, Skipper, VerifyStatus};
+use tower_client_cert::dialect::{DecodeErrorKind, Limits, Skipper, TowerClientCert, VerifyStatus};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
 };
@@ -35,10 +35,10 @@ fn elsewhere() -> TrustedProxies {
 
 /// `/required` and `/optional` answer with the extractor's outcome, `/headers` with what reached the handler.
 fn app(trusted: TrustedProxies) -> Router {
-    async fn required(client: ForwardedClientCert) -> String {
+    async fn required(client: ForwardedClientCert<TowerClientCert>) -> String {
         describe(&client)
     }
-    async fn optional(client: Option<ForwardedClientCert>) -> String {
+    async fn optional(client: Option<ForwardedClientCert<TowerClientCert>>) -> String {
         client.map_or_else(|| "anonymous".to_owned(), |client| describe(&client))
     }
     async fn headers(request: Request<Body>) -> String {
@@ -46,7 +46,8 @@ fn app(trusted: TrustedProxies) -> Router {
         let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
         format!("{} | {}", names(&parts.headers), names(&trailers))
     }
-    let dialect = Skipper::new().with_limits(Limits::new().max_certificates(3).max_value_size(8 * 1024));
+    let dialect =
+        TowerClientCert::new().with_limits(Limits::new().max_certificates(3).max_value_size(8 * 1024));
     Router::new()
         .route("/required", get(required))
         .route("/optional", get(optional))
@@ -54,7 +55,7 @@ fn app(trusted: TrustedProxies) -> Router {
         .layer(ForwardedClientCertLayer::new(dialect, trusted))
 }
 
-fn describe(client: &ForwardedClientCert) -> String {
+fn describe(client: &ForwardedClientCert<TowerClientCert>) -> String {
     let status = client.status().map_or_else(|| "-".to_owned(), VerifyStatus::to_string);
     format!("{} of {}, {status}", Fingerprint::of(client.end_entity().unwrap()), client.certificates().len())
 }
@@ -317,11 +318,12 @@ async fn a_proxy_is_known_by_its_verified_certificate() {
                 let client = HttpClient::new(pki.client(identity, &[&TLS13]), http2);
                 let mut request = harness::get(server.address, "/required");
                 request.headers_mut().insert(CERT, value.parse().unwrap());
+                request.headers_mut().insert(VERIFY, "SUCCESS".parse().unwrap());
                 let response = client.send(server.address, request).await;
                 assert_eq!(response.status(), status, "{}", response.body());
                 if status == StatusCode::OK {
                     // The client's certificate, not the proxy's.
-                    assert_eq!(response.body(), &format!("{} of 1, -", Fingerprint::of(&alice[0])));
+                    assert_eq!(response.body(), &format!("{} of 1, SUCCESS", Fingerprint::of(&alice[0])));
                 }
             }
         }
@@ -344,7 +346,7 @@ async fn a_forwarded_certificate_can_be_verified_again() {
     let ca = Authority::root("CA");
     let verifier =
         harness::verifier(ClientAuthPolicy::VerifyClientCertIfGiven).roots([ca.der()]).build().unwrap();
-    let reader = ForwardedClientCertLayer::new(Skipper::new(), loopback());
+    let reader = ForwardedClientCertLayer::new(TowerClientCert::new(), loopback());
     let told = |chain: &[_]| {
         let mut headers = HeaderMap::new();
         headers.insert(CERT, skipper_value(chain).parse().unwrap());

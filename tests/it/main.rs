@@ -8,6 +8,7 @@ mod pki;
 mod authorize;
 #[cfg(unix)]
 mod backend;
+mod behind_skipper;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;
@@ -16,13 +17,17 @@ mod forwarded;
 mod hostile;
 mod identity;
 mod known_headers;
+mod naive_readers;
 mod names;
+mod nothing;
 mod observing;
+mod own_names;
 mod peers;
 mod plaintext;
 mod policy;
 mod properties;
 mod readers;
+mod recorded;
 mod reload;
 mod resumption;
 mod resumption_clients;

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName};
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
-use tower_client_cert::dialect::{Apache, Dialect, HaProxy, Nginx, Skipper};
+use tower_client_cert::dialect::{Apache, Dialect, HaProxy, Nginx, TowerClientCert};
 use tower_client_cert::forwarded::{
     Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
@@ -331,7 +331,7 @@ async fn haproxy_in_front_of_its_own_dialect() {
 #[ignore = "needs curl and haproxy: apt-get install curl haproxy"]
 async fn haproxy_in_front_of_skipper_s_dialect() {
     let files = Files::new();
-    let backend = backend(Skipper::new()).await;
+    let backend = backend(TowerClientCert::new()).await;
     let rules = "
     http-request del-header X-Forwarded-Tls-Client-Cert
     http-request set-header X-Forwarded-Tls-Client-Cert %[ssl_c_der,base64] if { ssl_c_used }
@@ -341,7 +341,7 @@ async fn haproxy_in_front_of_skipper_s_dialect() {
 ";
     let peer = files.start(|files, address| haproxy(files, address, backend, rules)).await;
     let told = Told { chain: false, verified: "{} SUCCESS", unverified: "{} FAILED:18", none: NOT_PRESENTED };
-    every_client_is_told_apart(&files, &peer, Skipper::new().header_names(), &told).await;
+    every_client_is_told_apart(&files, &peer, TowerClientCert::new().header_names(), &told).await;
 }
 
 #[tokio::test]

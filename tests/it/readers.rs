@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
-use tower_client_cert::dialect::{AnyDialect, Dialect, Skipper};
+use tower_client_cert::dialect::{AnyDialect, Dialect, Skipper, TowerClientCert};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer};
 
 use crate::harness::{self, HttpClient, Server};
@@ -44,7 +44,7 @@ async fn ask(files: &Files, server: &Server, identity: Option<&Identity>, http2:
 #[ignore = "needs nginx: apt-get install nginx"]
 async fn nginx_as_a_second_hop_changes_nothing() {
     let files = Files::new();
-    let backend = backend(Skipper::new()).await;
+    let backend = backend(TowerClientCert::new()).await;
     let server = "
         listen LISTEN;
         location / { proxy_pass http://BACKEND; }

@@ -72,7 +72,14 @@ fn the_examples_of_envoys_documentation_are_read() {
     let append = Envoy::new().mode(XfccMode::AppendForward);
     assert_eq!(decode(&append, &two).unwrap().details.uris, ["http://frontend.lyft.com"]);
     assert_eq!(decode(&append.clone().hops(2), &two).unwrap().details.uris, ["http://testclient.lyft.com"]);
-    assert_eq!(refused(&append.hops(3), &two), "fewer elements than trusted proxies");
+    // Each proxy in front of the client's own adds an element for the one before it, and the client's own adds none.
+    let anonymous = decode(&append.clone().hops(3), &two).unwrap();
+    assert_eq!((anonymous.certificates, anonymous.details), (vec![], Default::default()));
+    assert_eq!(refused(&append.hops(4), &two), "fewer elements than trusted proxies");
+    assert_eq!(
+        refused(&Envoy::new().hops(2), &value("envoy-doc-example-1")),
+        "fewer elements than trusted proxies"
+    );
 }
 
 #[test]
@@ -245,10 +252,10 @@ mod names {
         let (_, names) = text(&headers).split_once(';').unwrap();
         assert_eq!(
             names,
-            r#"Subject="O=A\, \"B\"\; \C3\AB,CN=alice";URI=spiffe://test/alice;DNS=alice.test;DNS=www.test"#
+            r#"Subject="O=A\2C \22B\22\3B \C3\AB,CN=alice";URI=spiffe://test/alice;DNS=alice.test;DNS=www.test"#
         );
         let read = Envoy::new().decode(&headers).unwrap().unwrap().details;
-        assert_eq!(read.subject.unwrap(), r#"O=A\, \"B\"\; \C3\AB,CN=alice"#);
+        assert_eq!(read.subject.unwrap(), r"O=A\2C \22B\22\3B \C3\AB,CN=alice");
         assert_eq!(
             (read.uris, read.dns_names),
             (vec!["spiffe://test/alice".to_owned()], vec!["alice.test".to_owned(), "www.test".to_owned()])
@@ -264,7 +271,7 @@ mod names {
     }
 
     #[test]
-    fn i7_a_name_with_delimiters_is_quoted_and_one_with_controls_left_out() {
+    fn i7_a_name_with_delimiters_or_controls_is_left_out_and_read_from_the_certificate() {
         let evil = "spiffe://a,By=x;Hash=0;URI=spiffe://admin";
         let chain = leaf(|params| {
             params.subject_alt_names = [evil, "spiffe://b\r\nx-admin: 1", "http://c/\"\\", ""]
@@ -272,6 +279,7 @@ mod names {
                 .to_vec();
         });
         let headers = encode(&Envoy::new(), &chain, VerifyStatus::Success);
+        assert!(text(&headers).ends_with(";Subject=\"CN=alice\";URI="), "{headers:?}");
         let read = Envoy::new().decode(&headers).unwrap().unwrap();
         assert_eq!(read.certificates, chain);
         assert_eq!(read.details.uris, [evil, "http://c/\"\\"]);
