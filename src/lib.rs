@@ -186,8 +186,8 @@ pub use span::ResponseFuture;
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
-    ServerNames, TrustLost, VerifierError,
+    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, Origin, PemFault,
+    ServerCertError, ServerNames, TrustLost, VerifierError,
 };
 #[cfg(feature = "reload")]
 pub use tls::{ReloadError, Reloader};

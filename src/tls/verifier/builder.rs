@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -213,7 +214,9 @@ impl ClientVerifierBuilder {
         if self.policy.verifies() && roots.is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
-        let root_hints = if self.root_hints { root_hints(&roots)? } else { Vec::new() };
+        // A policy that asks nobody sends no names, so that there can't be too many.
+        let hinting = self.root_hints && self.policy.requests();
+        let root_hints = if hinting { root_hints(&roots)? } else { Vec::new() };
         let fingerprint = self.fingerprint(&provider, &roots, &crls);
         Ok(Arc::new(ClientVerifier {
             policy: self.policy,
@@ -261,8 +264,14 @@ impl ClientVerifierBuilder {
     }
 }
 
+/// Each name once: CAs share one when their keys are rolled over, and a bundle may hold a CA several times.
 fn root_hints(roots: &[TrustAnchor<'_>]) -> Result<Vec<DistinguishedName>, VerifierError> {
-    let hints: Vec<_> = roots.iter().map(|root| DistinguishedName::in_sequence(&root.subject)).collect();
+    let mut seen = HashSet::new();
+    let hints: Vec<_> = roots
+        .iter()
+        .filter(|root| seen.insert(root.subject.as_ref()))
+        .map(|root| DistinguishedName::in_sequence(&root.subject))
+        .collect();
     let bytes = hints.iter().map(|hint| hint.as_ref().len() + 2).sum();
     if bytes > MAX_ROOT_HINTS {
         return Err(VerifierError::RootHintsTooLarge { bytes, max: MAX_ROOT_HINTS });
