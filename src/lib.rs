@@ -102,6 +102,8 @@
 //! port can serve many policies. [`ClientCertAcceptor`] has the table of what happens when a certificate expires, is
 //! revoked, or a CA rotates.
 //!
+#![doc = include_str!("docs/files.md")]
+//!
 #![doc = include_str!("docs/servers.md")]
 //!
 #![doc = include_str!("docs/observing.md")]

@@ -18,6 +18,8 @@ mod identity;
 mod names;
 mod observing;
 mod peers;
+mod pem_kinds;
+mod pem_shapes;
 mod plaintext;
 mod policy;
 mod properties;

@@ -66,7 +66,11 @@ fn distorted_armour(line: &[u8]) -> Option<PemFault> {
         PemFault::OneLine
     } else if end == Some(0) && ends_early(line) {
         PemFault::TextAfterEnd
-    } else if begin.or(end).is_some_and(|at| at > 0) {
+    } else if begin
+        .or(end)
+        .and_then(|at| line.get(..at))
+        .is_some_and(|before| before.iter().any(|byte| *byte != b'-'))
+    {
         PemFault::Prefixed
     } else if line.iter().any(u8::is_ascii_lowercase)
         && matches!(armour(&line.to_ascii_uppercase()), Some(Armour::Begin(_) | Armour::End(_)))
