@@ -171,7 +171,7 @@ fn i11_other_formats_are_named_with_the_command_that_converts_them() {
         ("good.pub", &["public key", "line 1"]),
         ("good.pem", &["no private key", "a certificate", "line 1"]),
         ("good.der", &["no private key", "a certificate"]),
-        ("good.csr", &["certificate request"]),
+        ("good.csr", &["certificate request", "private key"]),
         ("two.key", &["more than one private key", "line 1", "line 29"]),
     ] {
         if name == "two.key" {
@@ -191,7 +191,8 @@ fn i11_what_openssl_and_haproxy_put_together_is_taken() {
     let folder = formats();
     let pem = |name: &str| folder.read(name);
     folder.write("all.pem", pem("good.pem") + &pem("good.key"));
-    folder.write("reversed.pem", pem("good.key") + &pem("good.csr") + &pem("good.pem"));
+    folder.write("reversed.pem", pem("good.key") + &pem("good.pem"));
+    folder.write("request.key", pem("good.key") + &pem("good.csr"));
     folder.run("openssl x509 -in good.pem -text -out text.pem && openssl pkcs12 -in good.p12 -passin pass:secret -nodes -out bags.pem");
     folder.write(
         "dh.pem",
@@ -204,6 +205,7 @@ fn i11_what_openssl_and_haproxy_put_together_is_taken() {
         ("good.pem", "pkcs1.key"),
         ("all.pem", "all.pem"),
         ("reversed.pem", "reversed.pem"),
+        ("good.pem", "request.key"),
         ("bags.pem", "bags.pem"),
         ("text.pem", "good.key"),
         ("alias.pem", "good.key"),
@@ -249,7 +251,7 @@ fn i11_a_private_key_among_client_cas_or_crls_is_a_warning_by_name() {
         });
         assert_eq!(log.matches("WARN").count(), 1, "{log}");
         assert!(log.contains("a private key among") && log.contains(path.to_str().unwrap()), "{log}");
-        assert!(log.contains(&format!("line={line} ")), "{log}");
+        assert!(log.trim_end().ends_with(&format!("line={line}")), "{log}");
     }
 }
 
@@ -257,9 +259,10 @@ fn i11_a_private_key_among_client_cas_or_crls_is_a_warning_by_name() {
 fn i11_a_leaf_given_as_a_client_ca_is_a_warning_with_its_subject() {
     let dir = Folder::new();
     let ca = Authority::root("ca");
-    let self_signed = Identity::self_signed("alice\u{202e}\n");
-    let path =
-        dir.write("ca.pem", ca.pem() + &self_signed.chain_pem() + &ca.issue_v1("version one").chain_pem());
+    let leaf = ca.issue("alice", |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "alice\u{202e}\n");
+    });
+    let path = dir.write("ca.pem", ca.pem() + &leaf.chain_pem() + &ca.issue_v1("version one").chain_pem());
     let log = capture(|| drop(strict().roots_from_file(&path).build().unwrap()));
     let warnings: Vec<_> = log.lines().collect();
     assert_eq!(warnings.len(), 2, "{log}");
@@ -371,4 +374,17 @@ fn a_folder_in_place_of_a_file_is_named() {
     let path: &Path = folder.0.path();
     let error = strict().roots_from_file(path).build().unwrap_err().to_string();
     assert!(error.contains("cannot read") && error.contains(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_ticket_key_after_an_old_macs_line_end_is_not_lost_to_a_comment() {
+    let folder = Folder::new();
+    let keys = [[1; 32], [2; 32]]
+        .map(|key| base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, key));
+    let random = crate::harness::provider().secure_random;
+    for end in ["\n", "\r\n", "\r"] {
+        let path = folder.write("ticket.keys", format!("# the newest first{end}{}{end}{}", keys[0], keys[1]));
+        let ticketer = tower_client_cert::SharedTicketer::from_file(path, random).unwrap();
+        assert!(format!("{ticketer:?}").contains("keys: 2"), "{ticketer:?}");
+    }
 }

@@ -104,9 +104,10 @@ impl Kind {
                 format!("convert a copy of it in place with `ssh-keygen -p -N '' -m PKCS8 -f {file}`")
             }
             (Self::OtherKey, Role::Key) => "make a key that TLS can use with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and have it certified".into(),
-            (Self::Pkcs7, Role::Key) => "PKCS#7 holds no keys".into(),
+            (Self::Pkcs7, Role::Key) => "it holds no keys, give the file of the private key".into(),
             (Self::Pkcs7, _) => format!("unpack it with `openssl pkcs7{inform} -print_certs -in {file} -out unpacked.pem`"),
             (Self::Pkcs12, Role::Key) => format!("unpack it with `openssl pkcs12 -nodes -nocerts -in {file} -out unpacked.key`"),
+            (Self::Pkcs12 | Self::JavaKeyStore, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
             (Self::Pkcs12, _) => format!("unpack it with `openssl pkcs12 -nokeys -in {file} -out unpacked.pem`"),
             (Self::JavaKeyStore, Role::Key) => format!(
                 "unpack it with `keytool -importkeystore -srckeystore {file} -destkeystore store.p12 -deststoretype PKCS12` and `openssl pkcs12 -nodes -nocerts -in store.p12 -out unpacked.key`"
@@ -114,6 +115,8 @@ impl Kind {
             (Self::JavaKeyStore, _) => {
                 format!("list it with `keytool -list -rfc -keystore {file}`, which prints its certificates in PEM")
             }
+            (_, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
+            (Self::CertificateRequest, Role::Key) => "give the private key that it was made with".into(),
             (Self::CertificateRequest, _) => "have a CA sign it, and give the certificate that the CA returns".into(),
             (Self::PublicKey, Role::Key) => "give the private key that belongs to it".into(),
             (Self::PublicKey, _) => "give the certificate of that key".into(),

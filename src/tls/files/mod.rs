@@ -191,6 +191,7 @@ impl File<'_> {
         let mut items = Vec::new();
         let mut instead = None;
         let mut refused = None;
+        let mut misplaced = Vec::new();
         for block in &blocks {
             let kind = match Kind::of_label(block.label) {
                 Kind::PrivateKey if is_encrypted(block) => Kind::EncryptedKey,
@@ -203,7 +204,7 @@ impl File<'_> {
                     continue;
                 }
                 Treatment::Pass => {}
-                Treatment::Warn => self.warn(block, kind),
+                Treatment::Warn => misplaced.push((block, kind)),
                 Treatment::Refuse => {
                     refused.get_or_insert((block, kind));
                 }
@@ -216,7 +217,10 @@ impl File<'_> {
                 instead: refused.or(instead).map(|(block, kind)| self.instead(kind, Some(block))),
             }),
             (false, Some((block, kind))) => Err(self.unexpected(block, kind).into()),
-            (false, None) => Ok(items),
+            (false, None) => {
+                misplaced.into_iter().for_each(|(block, kind)| self.warn(block, kind));
+                Ok(items)
+            }
         }
     }
 

@@ -28,14 +28,15 @@ pub(super) fn body(line: &[u8]) -> Option<PemFault> {
     distorted_armour(line)
 }
 
-/// Base64 of DER that is as long as any certificate, CRL or key begins with `MI`; its other lines are nothing but
-/// base64. Digests, which `openssl` and curl's bundle print, are hexadecimal.
+/// Base64 of DER that is as long as any certificate, CRL or key begins with `MI`, nearly always with `MII`; its other
+/// lines are nothing but base64. Digests, which `openssl` and curl's bundle print, are hexadecimal.
 fn holds_base64(line: &[u8]) -> bool {
     const LONG: usize = 48; // lines of base64 have 64 characters, or 76
-    let whole = line.trim_ascii();
+    let whole = line.trim_ascii().len();
     line.split(|byte| !is_base64(byte)).any(|run| {
-        run.len() >= LONG
-            && (run.starts_with(b"MI") || run.len() == whole.len())
+        let alone = run.len() == whole;
+        let long = run.len() >= LONG && (alone || run.starts_with(b"MI"));
+        (long || alone && run.len() >= LONG / 3 && run.starts_with(b"MII"))
             && !run.iter().all(u8::is_ascii_hexdigit)
             // Padding is at the end: `Modulus=` is none, nor is a line under a heading.
             && run.iter().position(|byte| *byte == b'=').is_none_or(|padding| padding + 2 >= run.len())
@@ -239,6 +240,7 @@ mod tests {
             (&format!("\"{BASE64}\","), F::StrayBase64),
             (&format!("\u{A0}{BASE64}"), F::StrayBase64),
             (&BASE64[2..], F::StrayBase64),
+            (&BASE64[..16], F::StrayBase64),
             ("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI", F::EncodedTwice),
             ("tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUI", F::EncodedTwice),
             ("a\0", F::NulByte),

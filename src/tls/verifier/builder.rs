@@ -84,6 +84,8 @@ pub(super) struct Revocation {
 impl ClientVerifierBuilder {
     /// Client CAs from a file: any number in PEM, or one in DER. Adds to those already given.
     ///
+    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
+    ///
     /// Under the policies that do not verify, certificates are *judged* with them all the same: see
     /// [`PeerCertificates::verification`](crate::PeerCertificates::verification).
     pub fn roots_from_file(self, path: impl AsRef<Path>) -> Self {
@@ -111,6 +113,8 @@ impl ClientVerifierBuilder {
     }
 
     /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
+    ///
+    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
     ///
     /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
     /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
@@ -160,7 +164,7 @@ impl ClientVerifierBuilder {
         self
     }
 
-    /// Do not send the names of the client CAs to the client. Browsers then offer all certificates they have.
+    /// Do not send the names of the client CAs to the client, which otherwise are sent once each. Browsers then offer all certificates they have.
     pub fn without_root_hints(mut self) -> Self {
         self.root_hints = false;
         self
