@@ -18,6 +18,7 @@ mod identity;
 mod names;
 mod observing;
 mod peers;
+mod pem_files;
 mod pem_kinds;
 mod pem_shapes;
 mod plaintext;

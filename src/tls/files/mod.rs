@@ -16,7 +16,9 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 
 pub use self::fault::PemFault;
 use self::kind::Kind;
-pub(super) use self::outline::{Outline, describe};
+pub(super) use self::outline::Outline;
+#[cfg(feature = "tracing")]
+pub(super) use self::outline::describe;
 use self::scan::Block;
 #[cfg(feature = "ticket-keys")]
 pub(super) use self::scan::Lines;

@@ -1,9 +1,5 @@
 //! What a certificate says of itself that decides where it belongs: its version, its names, whether it may issue.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
-
 use crate::tls::certificate::{
     BIT_STRING, BOOLEAN, Der, EXTENSIONS, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, VERSION,
 };
@@ -79,20 +75,24 @@ impl<'a> Outline<'a> {
 }
 
 /// A certificate in a log: its subject as RFC 4514 text where there is a parser for it, and its SHA-256.
+#[cfg(feature = "tracing")]
 pub(in crate::tls) fn describe(der: &[u8]) -> String {
+    use sha2::Digest as _;
+    use std::fmt::Write as _;
+
     let mut text = subject(der).unwrap_or_default();
     if !text.is_empty() {
         text.push_str(", ");
     }
     text.push_str("SHA-256 ");
-    for byte in Sha256::digest(der) {
+    for byte in sha2::Sha256::digest(der) {
         let _ = write!(text, "{byte:02x}");
     }
     text
 }
 
 /// At most 256 characters, none of which can disturb a line of a log.
-#[cfg(feature = "x509")]
+#[cfg(all(feature = "tracing", feature = "x509"))]
 fn subject(der: &[u8]) -> Option<String> {
     use x509_parser::prelude::{FromDer as _, X509Certificate};
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
@@ -108,7 +108,7 @@ fn subject(der: &[u8]) -> Option<String> {
     Some(text)
 }
 
-#[cfg(not(feature = "x509"))]
+#[cfg(all(feature = "tracing", not(feature = "x509")))]
 fn subject(_der: &[u8]) -> Option<String> {
     None
 }
