@@ -17,7 +17,8 @@ libfuzzer_sys::fuzz_target!(|file: &[u8]| {
     let builder = || ClientAuthPolicy::RequireAndVerifyClientCert.verifier().provider(Arc::clone(&PROVIDER));
     let names = |bytes: &[u8]| {
         let verifier = builder().roots_from_pem(bytes).build().ok()?;
-        Some(verifier.root_hint_subjects().to_vec())
+        let names = verifier.root_hint_subjects().iter();
+        Some(names.map(|name| name.as_ref().to_vec()).collect::<Vec<_>>())
     };
     let ca = names(CA).expect("the CA alone is read");
     for bytes in [[file, CA].concat(), [file, b"\n", CA].concat(), [CA, file].concat()] {
