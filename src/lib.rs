@@ -108,6 +108,8 @@
 //! port can serve many policies. [`ClientCertAcceptor`] has the table of what happens when a certificate expires, is
 //! revoked, or a CA rotates.
 //!
+#![doc = include_str!("docs/files.md")]
+//!
 #![doc = include_str!("docs/servers.md")]
 //!
 #![doc = include_str!("docs/observing.md")]
@@ -192,8 +194,8 @@ pub use serve::{Captured, MakeService, TlsListener, make_service};
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
-    ServerNames, TrustLost, VerifierError,
+    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, Origin, PemFault,
+    ServerCertError, ServerNames, TrustLost, VerifierError,
 };
 #[cfg(feature = "reload")]
 pub use tls::{ReloadError, Reloader};

@@ -41,7 +41,7 @@ use crate::demo::Demonstration;
 use crate::pki::{Pki, PkiError};
 use crate::proxy::{Backend, proxy};
 use crate::server::Server;
-use crate::tls::{ServerIdentity, TlsError};
+use crate::tls::TlsError;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 
@@ -89,24 +89,26 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let server_ip = args.listen.unwrap_or(DEFAULT_LISTEN).ip();
 
-    let mut pki = None;
-    let identity = match (&args.cert, &args.key) {
-        (Some(cert), Some(key)) => ServerIdentity::from_files(&provider, cert, key)?,
-        _ => ServerIdentity::of(pki.insert(Pki::create(server_ip)?)),
+    let pki = match &args.cert {
+        Some(_) if !args.demonstrates() => None,
+        _ => Some(Pki::create(server_ip)?),
     };
-    if args.demonstrates() && pki.is_none() {
-        pki = Some(Pki::create(server_ip)?);
-    }
-    let server_certificate = identity.certificate().clone();
-    let acceptor = match (&args.cert, &args.key, args.reload) {
-        (Some(cert), Some(key), Some(interval)) => {
+    // The certificate of the command line goes before the throw-away one.
+    let (cert, key) = match (&args.cert, &args.key, &pki) {
+        (Some(cert), Some(key), _) => (cert, key),
+        (_, _, Some(pki)) => (&pki.server.cert_file, &pki.server.key_file),
+        _ => unreachable!("without --cert there is a throw-away PKI, and --cert has --key beside it"),
+    };
+    let acceptor = match args.reload {
+        Some(interval) => {
             let reloader = tls::reloader(Arc::clone(&provider), args.clone(), cert.clone(), key.clone())?;
             let acceptor = reloader.acceptor();
             tokio::spawn(reloader.watch(interval));
             acceptor
         }
-        _ => tls::acceptor(Arc::clone(&provider), &args, pki.as_ref(), identity)?,
+        None => tls::acceptor(Arc::clone(&provider), &args, pki.as_ref(), cert, key)?,
     };
+    let server_certificate = acceptor.server_cert().expect("it was read from a file");
     if !args.client_auth.requests() {
         tracing::warn!(
             "--client-auth {} never asks for a certificate, so there is none to tell the backend of",

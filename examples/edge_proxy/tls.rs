@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tower_client_cert::{
     ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ReloadError, Reloader, ServerCertError,
     VerifierError,
@@ -18,63 +16,12 @@ use crate::pki::Pki;
 /// Why there is no acceptor. Each names the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    #[error("--cert {}: {}", file.display(), reason(source, "certificate"))]
-    Cert { file: PathBuf, source: pem::Error },
-    #[error("--key {}: {}", file.display(), reason(source, "private key, or only an encrypted one"))]
-    Key { file: PathBuf, source: pem::Error },
-    #[error("--key {} does not belong to --cert {}", key.display(), cert.display())]
-    Mismatch { cert: PathBuf, key: PathBuf },
-    #[error("the server's certificate and key can't be used: {0}")]
-    Unusable(#[source] rustls::Error),
     #[error("--client-ca or --client-crl: {0}")]
     Verifier(#[from] VerifierError),
-    #[error(transparent)]
+    #[error("--cert or --key: {0}")]
     ServerCert(#[from] ServerCertError),
     #[error(transparent)]
     Reload(#[from] ReloadError),
-}
-
-fn reason(error: &pem::Error, what: &str) -> String {
-    match error {
-        pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => format!("there is no {what} in it"),
-        other => format!("not PEM: {other}"),
-    }
-}
-
-/// A server's certificate with its issuers, and its key.
-pub(crate) struct ServerIdentity {
-    /// Never empty.
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl ServerIdentity {
-    pub(crate) fn from_files(provider: &CryptoProvider, cert: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain = read_chain(cert).map_err(|source| TlsError::Cert { file: cert.to_owned(), source })?;
-        let der = PrivateKeyDer::from_pem_file(key)
-            .map_err(|source| TlsError::Key { file: key.to_owned(), source })?;
-        match rustls::sign::CertifiedKey::from_der(chain.clone(), der.clone_key(), provider) {
-            Ok(_) => Ok(Self { chain, key: der }),
-            Err(rustls::Error::InconsistentKeys(_)) => {
-                Err(TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() })
-            }
-            Err(error) => Err(TlsError::Unusable(error)),
-        }
-    }
-
-    pub(crate) fn of(pki: &Pki) -> Self {
-        Self { chain: vec![pki.server.certificate.clone()], key: pki.server.key.clone_key() }
-    }
-
-    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
-        &self.chain[0]
-    }
-}
-
-fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
-    if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) }
 }
 
 /// An acceptor for the policy and the client CAs of the command line, and that of the throw-away PKI if there is one.
@@ -82,13 +29,11 @@ pub(crate) fn acceptor(
     provider: Arc<CryptoProvider>,
     args: &Args,
     pki: Option<&Pki>,
-    server: ServerIdentity,
+    cert: &Path,
+    key: &Path,
 ) -> Result<ClientCertAcceptor, TlsError> {
     let verifier = verifier(provider, args, pki)?;
-    let mut config =
-        verifier.server_config()?.with_single_cert(server.chain, server.key).map_err(TlsError::Unusable)?;
-    offer_both_versions_of_http(&mut config);
-    Ok(ClientCertAcceptor::new(config, verifier))
+    Ok(ClientCertAcceptor::from_files(cert, key, verifier, offer_both_versions_of_http)?)
 }
 
 /// The same from files alone, again and again.
@@ -98,10 +43,7 @@ pub(crate) fn reloader(
     cert: PathBuf,
     key: PathBuf,
 ) -> Result<Reloader, TlsError> {
-    let load = move || -> Result<_, TlsError> {
-        let verifier = verifier(Arc::clone(&provider), &args, None)?;
-        Ok(ClientCertAcceptor::from_files(&cert, &key, verifier, offer_both_versions_of_http)?)
-    };
+    let load = move || acceptor(Arc::clone(&provider), &args, None, &cert, &key);
     Ok(Reloader::new(load)?)
 }
 

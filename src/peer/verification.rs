@@ -47,7 +47,9 @@ pub enum UnverifiedReason {
     ConstraintViolated,
     /// A signature in the chain does not fit, or its algorithm is not supported.
     BadSignature,
-    /// X.509 v1, or a critical extension that the verifier does not know.
+    /// X.509 version 1, which has no extensions that could say what it is for, or the short-lived version 2.
+    UnsupportedVersion,
+    /// A critical extension that the verifier does not know.
     Unsupported,
     /// Anything else.
     Invalid,
@@ -69,7 +71,8 @@ impl UnverifiedReason {
             Self::CaUsedAsEndEntity => "CA certificate used as end entity",
             Self::ConstraintViolated => "issuer constraint violated",
             Self::BadSignature => "certificate signature failure",
-            Self::Unsupported => "unsupported certificate version or critical extension",
+            Self::UnsupportedVersion => "X.509 version 1 or 2 instead of version 3",
+            Self::Unsupported => "unhandled critical extension",
             Self::Invalid => "invalid certificate",
         }
     }

@@ -78,7 +78,10 @@ impl ClientCertAcceptor {
     }
 
     /// An acceptor that presents a certificate from files: the chain in PEM, the server's own certificate first, and
-    /// its private key in PEM. `configure` changes what else there is in the configuration, which is rustls' default.
+    /// its private key in PEM; or each in DER. Both may be one file. `configure` changes what else there is in the
+    /// configuration, which is rustls' default.
+    ///
+    /// Nothing in the files is passed over but what is customary there: see the [crate's documentation](crate#files).
     ///
     /// Unlike [`new`](Self::new) it knows the certificate: it can tell [when it
     /// expires](Self::server_cert_not_after), and `Reloader::watch` notices when the files change (feature `reload`).
@@ -186,6 +189,12 @@ impl ClientCertAcceptor {
             .all()
             .filter_map(|endpoint| Some(endpoint.server_cert.as_ref()?.not_after))
             .min()
+    }
+
+    /// The server's own certificate, where [`from_files`](Self::from_files) read it and there is one only.
+    #[must_use]
+    pub fn server_cert(&self) -> Option<CertificateDer<'static>> {
+        self.source.current().only()?.server_cert.as_ref()?.key.cert.first().cloned()
     }
 
     /// When the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`].

@@ -12,18 +12,18 @@ pub(super) struct PublicKey<'a> {
     pub(super) key: &'a [u8],
 }
 
-const BOOLEAN: u8 = 0x01;
+pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const BIT_STRING: u8 = 0x03;
+pub(super) const OCTET_STRING: u8 = 0x04;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const VERSION: u8 = 0xA0;
 const ISSUER_UNIQUE_ID: u8 = 0x81;
 const SUBJECT_UNIQUE_ID: u8 = 0x82;
-const EXTENSIONS: u8 = 0xA3;
+pub(super) const EXTENSIONS: u8 = 0xA3;
 
 /// Reads the outline. `None` if this is not a certificate, trailing bytes included.
 ///
@@ -129,6 +129,16 @@ impl<'a> Der<'a> {
 
     fn time(&mut self) -> Option<&'a [u8]> {
         self.take_optional(UTC_TIME).or_else(|| self.take(GENERALIZED_TIME))
+    }
+
+    /// The tag of the next value, if there is one.
+    pub(super) fn tag(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
+    /// How many bytes are left.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     fn end(&self) -> Option<()> {

@@ -5,6 +5,7 @@ mod certificate;
 mod endpoint;
 #[cfg_attr(not(feature = "reload"), allow(dead_code))]
 mod file;
+mod files;
 mod fingerprint;
 mod handshake;
 mod plaintext;
@@ -23,12 +24,13 @@ mod verdicts;
 mod verifier;
 
 pub use acceptor::{AcceptError, ClientCertAcceptor};
+pub use files::PemFault;
 #[cfg(feature = "reload")]
 pub use reload::{ReloadError, Reloader};
 pub use server_cert::ServerCertError;
 pub use server_names::ServerNames;
 #[cfg(feature = "ticket-keys")]
 pub use tickets::{SharedTicketer, TicketKeyError};
-pub use trust::VerifierError;
+pub use trust::{Origin, VerifierError};
 pub use trust_lost::TrustLost;
 pub use verifier::{ChainError, ClientVerifier, ClientVerifierBuilder};

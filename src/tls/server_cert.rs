@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
 
 use super::file::FileRead;
-use super::trust::{Origin, VerifierError, items};
+use super::files::{self, Outline, Role, chain};
+use super::trust::{Origin, VerifierError, on_line, or_else};
 use super::{certificate, validity};
 
 /// What a server presents, and what it was read from.
@@ -26,29 +26,51 @@ impl ServerCert {
     pub(super) fn read(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, ServerCertError> {
         let (bytes, chain_file) = read(chain)?;
         let origin = Origin(Some(chain.to_owned()));
-        let certificates: Vec<CertificateDer<'static>> = items(&origin, bytes)?;
-        for (index, der) in certificates.iter().enumerate() {
+        let placed = files::certificates(&origin, Role::Chain, bytes)?;
+        for (index, (der, line)) in placed.iter().enumerate() {
             if certificate::public_key(der).is_none() {
-                return Err(ServerCertError::NotACertificate { path: chain.to_owned(), index });
+                return Err(ServerCertError::NotACertificate { path: chain.to_owned(), index, line: *line });
             }
         }
-        let not_after = certificates.first().ok_or(VerifierError::NoCertificate { origin })?;
-        let not_after = validity::not_after(not_after)
-            .ok_or_else(|| ServerCertError::NotACertificate { path: chain.to_owned(), index: 0 })?;
 
         let (bytes, key_file) = read(key)?;
-        let private = PrivateKeyDer::from_pem_slice(&bytes)
-            .map_err(|source| ServerCertError::NoKey { path: key.to_owned(), source })?;
+        let private = files::private_key(&Origin(Some(key.to_owned())), bytes)?;
         let private = provider
             .key_provider
             .load_private_key(private)
             .map_err(|source| ServerCertError::BadKey { path: key.to_owned(), source })?;
-        let certified = CertifiedKey::new(certificates, private);
-        certified.keys_match().map_err(|source| ServerCertError::Mismatch {
-            chain: chain.to_owned(),
-            key: key.to_owned(),
-            source,
+
+        // Checked before the key, which is compared with the help of a parser that takes version 3 only.
+        let version = placed.first().and_then(|(leaf, _)| Outline::read(leaf)).map(|leaf| leaf.version);
+        if let Some(version @ 1..=2) = version {
+            return Err(ServerCertError::Version { path: chain.to_owned(), version });
+        }
+        let is_of = |leaf: &CertificateDer<'static>| {
+            CertifiedKey::new(vec![leaf.clone()], Arc::clone(&private)).keys_match()
+        };
+        let (certificates, lines): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+        let leaf = certificates
+            .first()
+            .ok_or(VerifierError::NoCertificate { origin: origin.clone(), instead: None })?;
+        let not_after = validity::not_after(leaf).ok_or_else(|| ServerCertError::NotACertificate {
+            path: chain.to_owned(),
+            index: 0,
+            line: None,
         })?;
+        if let Err(source) = is_of(leaf) {
+            return Err(match certificates.iter().position(|certificate| is_of(certificate).is_ok()) {
+                Some(leaf) => ServerCertError::WrongOrder {
+                    path: chain.to_owned(),
+                    right: chain::order(&certificates, leaf)
+                        .into_iter()
+                        .filter_map(|index| lines.get(index).copied().flatten())
+                        .collect(),
+                },
+                None => ServerCertError::Mismatch { chain: chain.to_owned(), key: key.to_owned(), source },
+            });
+        }
+        chain::warn_of_strangers(&origin, &certificates, &lines);
+        let certified = CertifiedKey::new(certificates, private);
         Ok(Self { key: Arc::new(certified), not_after, files: [chain_file, key_file] })
     }
 }
@@ -65,20 +87,69 @@ pub enum ServerCertError {
     #[error(transparent)]
     Source(#[from] VerifierError),
     /// The chain has something else in it than certificates.
-    #[error("certificate {index} (from 0) of {} is not an X.509 certificate", path.display())]
+    #[error("certificate {index} (from 0) of {}{} is not an X.509 certificate", path.display(), on_line(*line))]
     NotACertificate {
         /// The file.
         path: PathBuf,
         /// Which one, from 0.
         index: usize,
+        /// The line it begins on, from 1. `None` in DER.
+        line: Option<usize>,
     },
-    /// There is no private key.
-    #[error("{} has no private key in it: {source}; expected a PEM block `BEGIN PRIVATE KEY`", path.display())]
-    NoKey {
+    /// The server's certificate is X.509 version 1 or 2, which have no extensions, and so no names that clients look at.
+    #[error(
+        "the server's certificate in {} is X.509 version {version}, which TLS clients refuse: issue it anew with \
+         extensions, as version 3, with `openssl x509 -req -extfile <(echo subjectAltName=DNS:name.example) …`",
+        path.display()
+    )]
+    Version {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: pem::Error,
+        /// Its version, as people count: 1 or 2.
+        version: u8,
+    },
+    /// The server's own certificate is not the first.
+    #[error(
+        "the certificates in {} are in the wrong order, since the private key belongs to the one on line {}: put the \
+         server's own first, then its issuers, by the lines they begin on: {}",
+        path.display(),
+        right.first().copied().unwrap_or_default(),
+        right.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    WrongOrder {
+        /// The file.
+        path: PathBuf,
+        /// The lines that the certificates begin on, from 1, in the right order.
+        right: Vec<usize>,
+    },
+    /// There is no private key.
+    #[error("{origin} has no private key in it{}", or_else(instead, "BEGIN PRIVATE KEY"))]
+    NoKey {
+        /// The file.
+        origin: Origin,
+        /// What it has instead, and the cure.
+        instead: Option<String>,
+    },
+    /// There is more than one private key.
+    #[error(
+        "{origin} has more than one private key in it, on line {} and on line {}: leave the one that belongs to the \
+         server's certificate",
+        lines[0],
+        lines[1]
+    )]
+    TwoKeys {
+        /// The file.
+        origin: Origin,
+        /// The lines that the first two begin on, from 1.
+        lines: [usize; 2],
+    },
+    /// What should be a private key is none.
+    #[error(
+        "the private key in {origin} is none: it is neither PKCS#8 nor PKCS#1 nor SEC1, get the file anew"
+    )]
+    UnreadableKey {
+        /// The file.
+        origin: Origin,
     },
     /// The crypto provider does not take the private key.
     #[error("the private key in {} can't be used: {source}", path.display())]

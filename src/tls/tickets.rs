@@ -12,6 +12,7 @@ use rustls::crypto::SecureRandom;
 use rustls::server::ProducesTickets;
 use zeroize::Zeroizing;
 
+use super::files::Lines;
 use super::fingerprint::Hasher;
 
 /// Encrypts session tickets under keys from a file, so that a client resumes its session on any replica that has the
@@ -156,7 +157,7 @@ fn read(path: &Path) -> Result<Vec<TicketKey>, TicketKeyError> {
         Err(source) => return Err(TicketKeyError::Read { path: path.to_owned(), source }),
     };
     let mut keys = Vec::new();
-    for (line, text) in (1..).zip(contents.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)) {
+    for (line, text) in Lines::new(&contents).map(|(line, text)| (line, text.trim_ascii())) {
         if text.is_empty() || text.starts_with(b"#") {
             continue;
         }

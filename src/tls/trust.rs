@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::file::FileRead;
+use super::files::{self, Outline, PemFault, Role};
 use super::validity;
 use crate::policy::ClientAuthPolicy;
 
@@ -60,25 +60,40 @@ impl RootSource {
     pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
         let (origin, certificates) = match self {
             Self::Store(store) => return Ok(store.roots.clone()),
-            Self::Certificates(certificates) => (Origin(None), certificates),
+            Self::Certificates(certificates) => {
+                (Origin(None), certificates.into_iter().map(|certificate| (certificate, None)).collect())
+            }
             Self::Bytes(bytes) => {
                 let (origin, bytes) = bytes.read(files)?;
-                let certificates = items(&origin, bytes)?;
-                if certificates.is_empty() {
-                    return Err(VerifierError::NoCertificate { origin });
-                }
+                let certificates = files::certificates(&origin, Role::ClientCas, bytes)?;
                 (origin, certificates)
             }
         };
-        let anchor = |(index, certificate)| match webpki::anchor_from_trusted_cert(certificate) {
-            Ok(anchor) => Ok(anchor.to_owned()),
-            Err(error) => {
+        let anchor = |(index, (certificate, line)): (usize, &(CertificateDer<'static>, Option<usize>))| {
+            let anchor = webpki::anchor_from_trusted_cert(certificate).map_err(|error| {
                 let reason = error.to_string();
-                Err(VerifierError::BadCertificate { origin: origin.clone(), index, reason })
+                VerifierError::BadCertificate { origin: origin.clone(), index, line: *line, reason }
+            })?;
+            if Outline::read(certificate).is_some_and(|outline| !outline.may_issue()) {
+                warn_of_leaf(&origin, index, *line, certificate);
             }
+            Ok(anchor.to_owned())
         };
         certificates.iter().enumerate().map(anchor).collect()
     }
+}
+
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn warn_of_leaf(origin: &Origin, index: usize, line: Option<usize>, certificate: &CertificateDer<'_>) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        %origin,
+        index,
+        line,
+        certificate = %files::describe(certificate),
+        "what is given as a client CA is not a CA's certificate: no certificate of its issuer verifies with it, but \
+         any that its own key signs does; give the certificate of the CA that issued it"
+    );
 }
 
 impl CrlSource {
@@ -87,10 +102,7 @@ impl CrlSource {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
                 let (origin, bytes) = bytes.read(files)?;
-                let crls = items(&origin, bytes)?;
-                if crls.is_empty() {
-                    return Err(VerifierError::NoCrl { origin });
-                }
+                let crls = files::crls(&origin, bytes)?;
                 (origin, crls)
             }
         };
@@ -103,27 +115,6 @@ impl CrlSource {
         };
         crls.into_iter().enumerate().map(parse).collect()
     }
-}
-
-/// All items of one kind in a PEM file, or the one that is the whole of a DER file.
-///
-/// rustls' reader takes half a first line of a block for text between blocks. It is the mark of a file half written.
-pub(super) fn items<T: PemObject + From<Vec<u8>>>(
-    origin: &Origin,
-    bytes: Vec<u8>,
-) -> Result<Vec<T>, VerifierError> {
-    const SEQUENCE: u8 = 0x30; // and `0` in ASCII, with which no line of a PEM file's armour begins
-    if bytes.first() == Some(&SEQUENCE) {
-        return Ok(vec![T::from(bytes)]);
-    }
-    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    if !last_line.is_empty() && b"-----BEGIN ".starts_with(last_line) {
-        let source = pem::Error::IllegalSectionStart { line: last_line.to_owned() };
-        return Err(VerifierError::Pem { origin: origin.clone(), source });
-    }
-    T::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|source| VerifierError::Pem { origin: origin.clone(), source })
 }
 
 /// Why a verifier can't be built. Each names the file, or says that the value came from the program.
@@ -146,35 +137,78 @@ pub enum VerifierError {
         /// Why.
         source: std::io::Error,
     },
-    /// A file is not PEM, or is cut off.
-    #[error("{origin} is not valid PEM: {source}")]
+    /// A file is not PEM, or is cut off, or has something in it that may have been meant as PEM.
+    #[error("{origin} is not valid PEM: line {line}: {fault}")]
     Pem {
         /// The file.
         origin: Origin,
-        /// Why.
-        source: pem::Error,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong, and the cure.
+        fault: PemFault,
     },
-    /// A file of client CAs has no certificate in it.
-    #[error("{origin} has no certificate in it: expected a PEM block `BEGIN CERTIFICATE`, or DER")]
+    /// A file is DER, and not of one piece.
+    #[error("{origin} is DER, and {problem}: get the file anew, or give PEM")]
+    Der {
+        /// The file.
+        origin: Origin,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A file has something in it that is used for nothing.
+    #[error("{origin}, line {line}: {found} among {expected}: {cure}")]
+    Unexpected {
+        /// The file.
+        origin: Origin,
+        /// The line it begins on, from 1.
+        line: usize,
+        /// What it is.
+        found: String,
+        /// What the file is for.
+        expected: &'static str,
+        /// What to do.
+        cure: String,
+    },
+    /// OpenSSL's `TRUSTED CERTIFICATE` says what a certificate is to be trusted for, which only OpenSSL honours.
+    #[error(
+        "{origin}, line {line}: a `TRUSTED CERTIFICATE` with OpenSSL's own trust settings, which can't be honoured here: \
+         write it without them with `{command}`"
+    )]
+    TrustSettings {
+        /// The file.
+        origin: Origin,
+        /// The line it begins on, from 1.
+        line: usize,
+        /// The command that writes it without.
+        command: String,
+    },
+    /// A file of certificates has none in it.
+    #[error("{origin} has no certificate in it{}", or_else(instead, "BEGIN CERTIFICATE"))]
     NoCertificate {
         /// The file.
         origin: Origin,
+        /// What it has instead, and the cure.
+        instead: Option<String>,
     },
     /// A client CA's certificate does not parse. None of its neighbours is used either.
-    #[error("certificate {index} (from 0) of {origin} can't be used as a client CA: {reason}")]
+    #[error("certificate {index} (from 0) of {origin}{} can't be used as a client CA: {reason}", on_line(*line))]
     BadCertificate {
         /// The file.
         origin: Origin,
         /// Which one, from 0.
         index: usize,
+        /// The line it begins on, from 1. `None` in DER.
+        line: Option<usize>,
         /// What webpki says.
         reason: String,
     },
     /// A file of CRLs has none in it.
-    #[error("{origin} has no CRL in it: expected a PEM block `BEGIN X509 CRL`, or DER")]
+    #[error("{origin} has no CRL in it{}", or_else(instead, "BEGIN X509 CRL"))]
     NoCrl {
         /// The file.
         origin: Origin,
+        /// What it has instead, and the cure.
+        instead: Option<String>,
     },
     /// A CRL does not parse.
     #[error("CRL {index} (from 0) of {origin} can't be used: {reason}")]
@@ -206,6 +240,18 @@ pub enum VerifierError {
     /// rustls cannot work with the provider.
     #[error("the crypto provider can't be used: {0}")]
     UnusableProvider(rustls::Error),
+}
+
+/// What a file has in place of what it should have.
+pub(super) fn or_else(instead: &Option<String>, expected: &str) -> String {
+    match instead {
+        Some(instead) => format!(", but {instead}"),
+        None => format!(": expected a PEM block `{expected}`, or DER"),
+    }
+}
+
+pub(super) fn on_line(line: Option<usize>) -> String {
+    line.map(|line| format!(", line {line},")).unwrap_or_default()
 }
 
 /// The file that certificates or CRLs came from, if they came from one.

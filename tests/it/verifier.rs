@@ -133,7 +133,8 @@ fn ca_names_are_hinted_unless_too_long_or_unwanted() {
     assert!(silent.root_hint_subjects().is_empty());
 
     let name = "x".repeat(200);
-    let many = |count| (0..count).map(|_| Authority::root(&name).der()).collect::<Vec<_>>();
+    let many =
+        |count| (0..count).map(|index| Authority::root(&format!("{name}{index}")).der()).collect::<Vec<_>>();
     let error = strict().roots(many(80)).build().unwrap_err();
     assert!(matches!(error, VerifierError::RootHintsTooLarge { .. }));
     assert!(error.to_string().contains("without_root_hints"), "{error}");

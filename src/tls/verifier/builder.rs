@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub(super) struct Revocation {
 impl ClientVerifierBuilder {
     /// Client CAs from a file: any number in PEM, or one in DER. Adds to those already given.
     ///
+    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
+    ///
     /// Under the policies that do not verify, certificates are *judged* with them all the same: see
     /// [`PeerCertificates::verification`](crate::PeerCertificates::verification).
     pub fn roots_from_file(self, path: impl AsRef<Path>) -> Self {
@@ -110,6 +113,8 @@ impl ClientVerifierBuilder {
     }
 
     /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
+    ///
+    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
     ///
     /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
     /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
@@ -159,7 +164,7 @@ impl ClientVerifierBuilder {
         self
     }
 
-    /// Do not send the names of the client CAs to the client. Browsers then offer all certificates they have.
+    /// Do not send the names of the client CAs to the client, which otherwise are sent once each. Browsers then offer all certificates they have.
     pub fn without_root_hints(mut self) -> Self {
         self.root_hints = false;
         self
@@ -213,7 +218,9 @@ impl ClientVerifierBuilder {
         if self.policy.verifies() && roots.is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
-        let root_hints = if self.root_hints { root_hints(&roots)? } else { Vec::new() };
+        // A policy that asks nobody sends no names, so that there can't be too many.
+        let hinting = self.root_hints && self.policy.requests();
+        let root_hints = if hinting { root_hints(&roots)? } else { Vec::new() };
         let fingerprint = self.fingerprint(&provider, &roots, &crls);
         Ok(Arc::new(ClientVerifier {
             policy: self.policy,
@@ -261,8 +268,14 @@ impl ClientVerifierBuilder {
     }
 }
 
+/// Each name once: CAs share one when their keys are rolled over, and a bundle may hold a CA several times.
 fn root_hints(roots: &[TrustAnchor<'_>]) -> Result<Vec<DistinguishedName>, VerifierError> {
-    let hints: Vec<_> = roots.iter().map(|root| DistinguishedName::in_sequence(&root.subject)).collect();
+    let mut seen = HashSet::new();
+    let hints: Vec<_> = roots
+        .iter()
+        .filter(|root| seen.insert(root.subject.as_ref()))
+        .map(|root| DistinguishedName::in_sequence(&root.subject))
+        .collect();
     let bytes = hints.iter().map(|hint| hint.as_ref().len() + 2).sum();
     if bytes > MAX_ROOT_HINTS {
         return Err(VerifierError::RootHintsTooLarge { bytes, max: MAX_ROOT_HINTS });

@@ -87,7 +87,8 @@ pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
         | E::UnsupportedCrlSignatureAlgorithmContext(_)
         | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
-        E::UnsupportedCertVersion | E::UnsupportedCriticalExtension => R::Unsupported,
+        E::UnsupportedCertVersion => R::UnsupportedVersion,
+        E::UnsupportedCriticalExtension => R::Unsupported,
         _ => R::Invalid,
     }
 }

@@ -1,0 +1,150 @@
+//! What people keep in such files: by the label of a PEM block, by the outline of DER; and how it is converted.
+
+use std::fmt;
+
+use super::Role;
+use crate::tls::certificate::{
+    BIT_STRING, Der, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME, VERSION,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Certificate,
+    /// OpenSSL's own: a certificate, and what it is trusted for.
+    TrustedCertificate,
+    Crl,
+    PrivateKey,
+    EncryptedKey,
+    OpenSshKey,
+    /// Of an algorithm, or in a format, that TLS has no use for.
+    OtherKey,
+    PublicKey,
+    CertificateRequest,
+    Parameters,
+    Pkcs7,
+    Pkcs12,
+    JavaKeyStore,
+    Unknown,
+}
+
+impl Kind {
+    /// RFC 7468 section 4, and what OpenSSL's `pem.h` has besides.
+    pub(super) fn of_label(label: &str) -> Self {
+        match label {
+            "CERTIFICATE" | "X509 CERTIFICATE" => Self::Certificate,
+            "TRUSTED CERTIFICATE" => Self::TrustedCertificate,
+            "X509 CRL" => Self::Crl,
+            "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => Self::PrivateKey,
+            "ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
+            "OPENSSH PRIVATE KEY" => Self::OpenSshKey,
+            "PUBLIC KEY" | "RSA PUBLIC KEY" | "EC PUBLIC KEY" | "DSA PUBLIC KEY" => Self::PublicKey,
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Self::CertificateRequest,
+            "EC PARAMETERS" | "DH PARAMETERS" | "X9.42 DH PARAMETERS" | "DSA PARAMETERS" => Self::Parameters,
+            "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => Self::Pkcs7,
+            label if label.ends_with("PRIVATE KEY") => Self::OtherKey,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Tells one structure from another by what they begin with; whether the rest is in order is for others to say.
+    pub(super) fn of_der(der: &[u8]) -> Option<Self> {
+        const PKCS7: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07]; // 1.2.840.113549.1.7
+        let mut outer = Der::new(match der {
+            // PKCS#7 and PKCS#12 may be BER, whose length is found at the end.
+            [SEQUENCE, 0x80, rest @ ..] => rest,
+            _ => Der::new(der).take(SEQUENCE)?,
+        });
+        if let Some(oid) = outer.take_optional(OBJECT_IDENTIFIER) {
+            return oid.starts_with(PKCS7).then_some(Self::Pkcs7);
+        }
+        if let Some(version) = outer.take_optional(INTEGER) {
+            return match (version, outer.tag()?) {
+                ([3], SEQUENCE) => Some(Self::Pkcs12),
+                ([0 | 1], SEQUENCE) | ([1], OCTET_STRING) | ([0 | 1], INTEGER) => Some(Self::PrivateKey),
+                _ => None,
+            };
+        }
+        let mut inner = Der::new(outer.take(SEQUENCE)?);
+        if inner.tag() == Some(OBJECT_IDENTIFIER) {
+            return match outer.tag()? {
+                OCTET_STRING => Some(Self::EncryptedKey),
+                BIT_STRING => Some(Self::PublicKey),
+                _ => None,
+            };
+        }
+        if inner.take_optional(VERSION).is_some() {
+            return Some(Self::Certificate);
+        }
+        inner.take_optional(INTEGER); // a version, or a serial number
+        inner.take(SEQUENCE)?; // an algorithm, or a subject
+        inner.take(SEQUENCE)?; // an issuer, or a public key
+        match inner.tag() {
+            Some(UTC_TIME | GENERALIZED_TIME) => Some(Self::Crl),
+            Some(SEQUENCE) => Some(Self::Certificate),
+            _ => Some(Self::CertificateRequest),
+        }
+    }
+
+    pub(super) fn is_private(self) -> bool {
+        matches!(self, Self::PrivateKey | Self::EncryptedKey | Self::OpenSshKey | Self::OtherKey)
+    }
+
+    /// How to come from it to what is wanted; `file` is its name, for commands.
+    pub(super) fn cure(self, role: Role, is_der: bool, file: &str) -> String {
+        let inform = if is_der { " -inform DER" } else { "" };
+        match (self, role) {
+            (Self::TrustedCertificate | Self::Certificate, Role::Crls) => {
+                "give CAs with `.roots_from_file(..)` (in `edge_proxy`, --client-ca), and CRLs in a file of their own".into()
+            }
+            (Self::Crl, _) => {
+                "give CRLs with `.crls_from_file(..)` (in `edge_proxy`, --client-crl), in a file of their own".into()
+            }
+            (Self::EncryptedKey, Role::Key) => format!("decrypt it with `openssl pkey{inform} -in {file} -out decrypted.key`"),
+            (Self::OpenSshKey, Role::Key) => {
+                format!("convert a copy of it in place with `ssh-keygen -p -N '' -m PKCS8 -f {file}`")
+            }
+            (Self::OtherKey, Role::Key) => "make a key that TLS can use with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and have it certified".into(),
+            (Self::Pkcs7, Role::Key) => "it holds no keys, give the file of the private key".into(),
+            (Self::Pkcs7, _) => format!("unpack it with `openssl pkcs7{inform} -print_certs -in {file} -out unpacked.pem`"),
+            (Self::Pkcs12, Role::Key) => format!("unpack it with `openssl pkcs12 -nodes -nocerts -in {file} -out unpacked.key`"),
+            (Self::Pkcs12 | Self::JavaKeyStore, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
+            (Self::Pkcs12, _) => format!("unpack it with `openssl pkcs12 -nokeys -in {file} -out unpacked.pem`"),
+            (Self::JavaKeyStore, Role::Key) => format!(
+                "unpack it with `keytool -importkeystore -srckeystore {file} -destkeystore store.p12 -deststoretype PKCS12` and `openssl pkcs12 -nodes -nocerts -in store.p12 -out unpacked.key`"
+            ),
+            (Self::JavaKeyStore, _) => {
+                format!("list it with `keytool -list -rfc -keystore {file}`, which prints its certificates in PEM")
+            }
+            (_, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
+            (Self::CertificateRequest, Role::Key) => "give the private key that it was made with".into(),
+            (Self::CertificateRequest, _) => "have a CA sign it, and give the certificate that the CA returns".into(),
+            (Self::PublicKey, Role::Key) => "give the private key that belongs to it".into(),
+            (Self::PublicKey, _) => "give the certificate of that key".into(),
+            (Self::Certificate | Self::TrustedCertificate, Role::Key) => "give the file of its private key".into(),
+            (kind, _) if kind.is_private() => "give the file of its certificate".into(),
+            _ => "delete it, or convert it to one of those".into(),
+        }
+    }
+}
+
+/// With its article.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate => "a certificate",
+            Self::TrustedCertificate => "a certificate with OpenSSL's trust settings",
+            Self::Crl => "a CRL",
+            Self::PrivateKey => "a private key",
+            Self::EncryptedKey => "an encrypted private key",
+            Self::OpenSshKey => "a private key in OpenSSH's format",
+            Self::OtherKey => "a private key of a kind that is not used in TLS",
+            Self::PublicKey => "a public key",
+            Self::CertificateRequest => "a certificate request (CSR)",
+            Self::Parameters => "parameters of a key",
+            Self::Pkcs7 => "a PKCS#7 bundle",
+            Self::Pkcs12 => "a PKCS#12 bundle",
+            Self::JavaKeyStore => "a Java keystore",
+            Self::Unknown => "something unknown",
+        })
+    }
+}
