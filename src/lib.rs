@@ -157,6 +157,8 @@ mod misdirected;
 mod name;
 mod peer;
 mod policy;
+#[cfg(any(feature = "tls", all(feature = "tracing", feature = "x509")))]
+mod printable;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
 mod span;
@@ -186,8 +188,8 @@ pub use span::ResponseFuture;
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, ServerCertError,
-    ServerNames, TrustLost, VerifierError,
+    AcceptError, ChainError, ClaimedCertificate, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder,
+    Refusal, RefusalReason, ServerCertError, ServerNames, TrustLost, VerifierError,
 };
 #[cfg(feature = "reload")]
 pub use tls::{ReloadError, Reloader};
