@@ -8,6 +8,7 @@ mod pki;
 mod authorize;
 #[cfg(unix)]
 mod backend;
+mod backoff;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;
@@ -22,6 +23,8 @@ mod plaintext;
 mod policy;
 mod properties;
 mod readers;
+mod refused;
+mod refused_log;
 mod reload;
 mod resumption;
 mod resumption_clients;
