@@ -88,7 +88,7 @@ pub(crate) fn acceptor(
     let mut config =
         verifier.server_config()?.with_single_cert(server.chain, server.key).map_err(TlsError::Unusable)?;
     offer_both_versions_of_http(&mut config);
-    Ok(ClientCertAcceptor::new(config, verifier))
+    Ok(with_log(ClientCertAcceptor::new(config, verifier), args))
 }
 
 /// The same from files alone, again and again.
@@ -100,9 +100,14 @@ pub(crate) fn reloader(
 ) -> Result<Reloader, TlsError> {
     let load = move || -> Result<_, TlsError> {
         let verifier = verifier(Arc::clone(&provider), &args, None)?;
-        Ok(ClientCertAcceptor::from_files(&cert, &key, verifier, offer_both_versions_of_http)?)
+        let acceptor = ClientCertAcceptor::from_files(&cert, &key, verifier, offer_both_versions_of_http)?;
+        Ok(with_log(acceptor, &args))
     };
     Ok(Reloader::new(load)?)
+}
+
+fn with_log(acceptor: ClientCertAcceptor, args: &Args) -> ClientCertAcceptor {
+    if args.without_names_in_log { acceptor.without_names_in_log() } else { acceptor }
 }
 
 fn offer_both_versions_of_http(config: &mut ServerConfig) {
@@ -116,6 +121,15 @@ fn verifier(
 ) -> Result<Arc<ClientVerifier>, VerifierError> {
     let policy: ClientAuthPolicy = args.client_auth;
     let mut verifier = policy.verifier().provider(provider);
+    if let Some(max) = args.max_certificates {
+        verifier = verifier.max_certificates(max.get());
+    }
+    if let Some(bytes) = args.max_certificate_size {
+        verifier = verifier.max_certificate_size(bytes.get());
+    }
+    if args.without_root_hints {
+        verifier = verifier.without_root_hints();
+    }
     for file in &args.client_ca {
         verifier = verifier.roots_from_file(file);
     }

@@ -28,7 +28,7 @@ impl Reports {
         match error {
             AcceptError::Refused(refusal) => self.refused(refusal, peer, names),
             error => {
-                tracing::debug!(peer = peer.map(tracing::field::debug), error = %error, "no TLS connection")
+                tracing::debug!(peer = peer.map(tracing::field::debug), error = %error, "no TLS connection");
             }
         }
     }
