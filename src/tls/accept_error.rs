@@ -75,3 +75,81 @@ impl AcceptError {
         }
     }
 }
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::peer::UnverifiedReason as R;
+    use crate::tls::refused::RefusalReason;
+    use crate::tls::verifier::ChainError;
+
+    /// One error for each label.
+    fn errors() -> Vec<AcceptError> {
+        let tls = |error| AcceptError::Handshake(io::Error::new(io::ErrorKind::InvalidData, error));
+        let policy = ClientAuthPolicy::default();
+        let unverified = [
+            R::NotChecked,
+            R::UnknownIssuer,
+            R::Expired,
+            R::NotYetValid,
+            R::Revoked,
+            R::UnknownRevocationStatus,
+            R::ExpiredCrl,
+            R::NotForClientAuth,
+            R::CaUsedAsEndEntity,
+            R::ConstraintViolated,
+            R::BadSignature,
+            R::Unsupported,
+            R::Invalid,
+        ];
+        let reasons = unverified.map(RefusalReason::Unverified).into_iter().chain([
+            RefusalReason::NoCertificate,
+            RefusalReason::NotProven,
+            ChainError::TooManyCertificates { count: 6, max: 5 }.into(),
+            ChainError::TooLarge { index: 0, bytes: 2, max: 1 }.into(),
+            ChainError::NotACertificate { index: 0 }.into(),
+        ]);
+        let refused = reasons
+            .map(|reason| AcceptError::Refused(Box::new(Refusal::resumed(reason, policy, None, None))));
+        refused
+            .chain([
+                AcceptError::PlainHttp,
+                AcceptError::UnknownServerName { name: None },
+                AcceptError::Timeout { after: Duration::ZERO },
+                tls(rustls::Error::HandshakeNotComplete),
+                AcceptError::Handshake(io::ErrorKind::UnexpectedEof.into()),
+                AcceptError::ForeignConfig { policy },
+            ])
+            .collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_every_label_once_and_no_other() {
+        let documentation = include_str!("../docs/observing.md");
+        let (_, table) = documentation.split_once("| `reason` | the client |\n|---|---|\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let listed: Vec<&str> = rows
+            .flat_map(|row| row.split('|').nth(1).unwrap().split(','))
+            .map(|label| label.trim().trim_matches('`'))
+            .collect();
+        let labels: BTreeSet<&str> = errors().iter().map(AcceptError::label).collect();
+        assert_eq!(labels.len(), errors().len(), "each reason has a label of its own");
+        assert_eq!(listed.len(), labels.len(), "{listed:?}");
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), labels);
+    }
+
+    #[test]
+    fn what_is_wrong_on_this_side_is_told_from_what_clients_do() {
+        let at_fault = |error| {
+            let error = AcceptError::Handshake(io::Error::other(error));
+            assert_eq!(error.is_own_fault(), error.label() == "configuration", "{error}");
+            error.is_own_fault()
+        };
+        assert!(at_fault(rustls::Error::FailedToGetCurrentTime));
+        assert!(at_fault(rustls::Error::General("no server certificate chain resolved".to_owned())));
+        assert!(!at_fault(rustls::Error::PeerIncompatible(rustls::PeerIncompatible::NoCipherSuitesInCommon)));
+        assert!(!at_fault(rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA)));
+    }
+}

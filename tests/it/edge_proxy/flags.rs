@@ -27,7 +27,7 @@ async fn leaf_only_leaves_the_issuers_out_and_max_value_size_what_does_not_fit()
     for (flags, certificates) in [
         (&[][..], 2),
         (&["--leaf-only"], 1),
-        (&["--max-value-size", "1200"], 1),
+        (&["--max-value-size", "700"], 1),
         (&["--max-value-size", "100"], 0),
     ] {
         let proxy = EdgeProxy::start(backend.address, flags).await;
