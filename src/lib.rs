@@ -157,7 +157,11 @@ mod misdirected;
 mod name;
 mod peer;
 mod policy;
-#[cfg(any(feature = "tls", all(feature = "tracing", feature = "x509")))]
+#[cfg(any(
+    all(feature = "tls", feature = "tracing"),
+    all(feature = "tls", feature = "x509"),
+    all(feature = "tracing", feature = "x509")
+))]
 mod printable;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
