@@ -101,8 +101,11 @@ async fn talk(address: std::net::SocketAddr, config: &ClientConfig) -> io::Error
         Ok(stream) => stream,
         Err(error) => return error,
     };
-    let _ = stream.write_all(&[b'a'; 100_000]).await;
-    stream.read_u8().await.unwrap_err()
+    // As curl, it gives up when it can't write.
+    match stream.write_all(&[b'a'; 100_000]).await {
+        Ok(()) => stream.read_u8().await.unwrap_err(),
+        Err(error) => error,
+    }
 }
 
 fn alert(error: &io::Error) -> Option<AlertDescription> {
