@@ -1,10 +1,12 @@
 //! `axum-server`: the acceptor as an [`Accept`].
 
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tower_layer::Layer as _;
 
@@ -40,8 +42,12 @@ where
     fn accept(&self, stream: IO, service: S) -> Self::Future {
         let acceptor = self.clone();
         Box::pin(async move {
-            // The method of that name which is not this one.
-            let (stream, info) = Self::accept(&acceptor, stream).await?;
+            let peer = (&stream as &dyn Any).downcast_ref().and_then(|tcp: &TcpStream| tcp.peer_addr().ok());
+            let (stream, info) = match peer {
+                Some(peer) => acceptor.accept_from(stream, peer).await?,
+                // The method of that name which is not this one.
+                None => Self::accept(&acceptor, stream).await?,
+            };
             Ok((stream, info.layer(service)))
         })
     }

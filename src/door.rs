@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode, Version};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::future::{Refusal, ResponseFuture};
+use crate::future::{Rejection, ResponseFuture};
 #[cfg(feature = "tls")]
 use crate::misdirected;
 use crate::peer::TlsConnectInfo;
@@ -63,7 +63,7 @@ where
             }
             let Some(info) = self.info.by_now() else {
                 let close = request.version() <= Version::HTTP_11;
-                return ResponseFuture::refused(Refusal { status: StatusCode::MISDIRECTED_REQUEST, close });
+                return ResponseFuture::refused(Rejection { status: StatusCode::MISDIRECTED_REQUEST, close });
             };
             #[cfg(feature = "tls")]
             if let Err(refusal) = misdirected::check(&request, info.host_policy()) {

@@ -29,13 +29,13 @@ impl ConnectionSpan {
 
 /// An answer that the inner service was not asked for. Its body is empty.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
     /// Whether to end an HTTP/1.1 connection, which HTTP/2 has other means for.
     pub(crate) close: bool,
 }
 
-impl Refusal {
+impl Rejection {
     pub(crate) const fn new(status: StatusCode) -> Self {
         Self { status, close: false }
     }
@@ -66,7 +66,7 @@ pin_project! {
     #[derive(Debug)]
     enum Answer<F> {
         Inner { #[pin] future: F },
-        Refused { refusal: Refusal },
+        Refused { refusal: Rejection },
     }
 }
 
@@ -75,7 +75,7 @@ impl<F> ResponseFuture<F> {
         Self { answer: Answer::Inner { future }, span }
     }
 
-    pub(crate) fn refused(refusal: Refusal) -> Self {
+    pub(crate) fn refused(refusal: Rejection) -> Self {
         Self { answer: Answer::Refused { refusal }, span: ConnectionSpan::default() }
     }
 }

@@ -167,6 +167,12 @@ mod misdirected;
 mod name;
 mod peer;
 mod policy;
+#[cfg(any(
+    all(feature = "tls", feature = "tracing"),
+    all(feature = "tls", feature = "x509"),
+    all(feature = "tracing", feature = "x509")
+))]
+mod printable;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;
 mod strip;
@@ -194,8 +200,8 @@ pub use serve::{Captured, MakeService, TlsListener, make_service};
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AcceptError, ChainError, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder, Origin, PemFault,
-    ServerCertError, ServerNames, TrustLost, VerifierError,
+    AcceptError, ChainError, ClaimedCertificate, ClientCertAcceptor, ClientVerifier, ClientVerifierBuilder,
+    Origin, PemFault, Refusal, RefusalReason, ServerCertError, ServerNames, TrustLost, VerifierError,
 };
 #[cfg(feature = "reload")]
 pub use tls::{ReloadError, Reloader};

@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::future::{ConnectionSpan, Refusal, ResponseFuture};
+use crate::future::{ConnectionSpan, Rejection, ResponseFuture};
 use crate::host::{ChosenPolicy, Host};
 use crate::peer::TlsConnectInfo;
 
@@ -121,7 +121,7 @@ where
 }
 
 /// All hosts that a request names must have the connection's policy: no telling which one the service goes by.
-pub(crate) fn check<B>(request: &Request<B>, policy: Option<&ChosenPolicy>) -> Result<(), Refusal> {
+pub(crate) fn check<B>(request: &Request<B>, policy: Option<&ChosenPolicy>) -> Result<(), Rejection> {
     match policy {
         None => Ok(()),
         Some(policy) if policy.is_the_only_one() => Ok(()),
@@ -164,13 +164,13 @@ enum Problem {
 
 impl Problem {
     /// Says so in the log.
-    fn refusal(self) -> Refusal {
+    fn refusal(self) -> Rejection {
         #[cfg(feature = "tracing")]
         match self {
             Self::UnknownConnection => tracing::warn!(reason = %self, "refused a request"),
             _ => tracing::debug!(reason = %self, "refused a request"),
         }
-        Refusal::new(match self {
+        Rejection::new(match self {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::SeveralHosts | Self::NoHost | Self::MalformedHost => StatusCode::BAD_REQUEST,
             Self::UnknownConnection => StatusCode::INTERNAL_SERVER_ERROR,

@@ -32,8 +32,9 @@ use crate::tls::ClientCertAcceptor;
 /// A [`Listener`] for [`axum::serve()`] that speaks TLS.
 ///
 /// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody. One that fails is
-/// an event at level `debug` (feature `tracing`), and the listener goes on. Dropping the listener, which is what axum
-/// does at the start of a graceful shutdown, cuts handshakes that are not finished.
+/// an event (feature `tracing`): at level `info` if the client was refused for its certificate, at `debug` otherwise. The
+/// listener goes on. Dropping it, which is what axum does at the start of a graceful shutdown, cuts handshakes that are
+/// not finished.
 ///
 /// HTTP/2 needs `alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()]` in the rustls configuration, and axum's
 /// feature `http2`.
@@ -55,12 +56,45 @@ use crate::tls::ClientCertAcceptor;
 /// # }
 /// ```
 pub struct TlsListener<L: Listener> {
-    inner: L,
+    inner: Inner<L>,
+    local_addr: io::Result<L::Addr>,
     acceptor: ClientCertAcceptor,
     handshakes: JoinSet<Option<Connected<L>>>,
     /// The same handshakes, oldest first, with some that are finished.
     oldest_first: VecDeque<AbortHandle>,
     max_handshakes: usize,
+}
+
+/// The listener below, between two connections or on its way to the next.
+///
+/// A listener that has run out of file descriptors says so and waits a second, as axum's do, within the future of its
+/// `accept`. If that were dropped whenever a handshake is finished, so would be the wait: the log would fill at the
+/// speed of the clients. So a future that has begun is kept, whatever else happens, until it is done.
+enum Inner<L: Listener> {
+    Idle(L),
+    Accepting(Accepting<L>),
+    /// For as long as it takes to get from one to the other.
+    Lost,
+}
+
+type Accepting<L> = Pin<Box<dyn Future<Output = (L, <L as Listener>::Io, <L as Listener>::Addr)> + Send>>;
+
+impl<L: Listener> Inner<L> {
+    /// Cancel-safe, even if the listener below is not.
+    async fn accept(&mut self) -> (L::Io, L::Addr) {
+        if let Self::Idle(_) = self {
+            if let Self::Idle(mut listener) = std::mem::replace(self, Self::Lost) {
+                *self = Self::Accepting(Box::pin(async move {
+                    let (io, address) = listener.accept().await;
+                    (listener, io, address)
+                }));
+            }
+        }
+        let Self::Accepting(accepting) = self else { return std::future::pending().await };
+        let (listener, io, address) = accepting.await;
+        *self = Self::Idle(listener);
+        (io, address)
+    }
 }
 
 /// A connection after its handshake.
@@ -70,7 +104,8 @@ impl<L: Listener> TlsListener<L> {
     /// Accepts connections from `inner`, a [`TcpListener`](tokio::net::TcpListener) for example.
     pub fn new(inner: L, acceptor: ClientCertAcceptor) -> Self {
         Self {
-            inner,
+            local_addr: inner.local_addr(),
+            inner: Inner::Idle(inner),
             acceptor,
             handshakes: JoinSet::new(),
             oldest_first: VecDeque::new(),
@@ -100,7 +135,7 @@ where
         let span =
             tracing::info_span!("connection", peer = ?address, server_name = Empty, certificate = Empty);
         let handshake = async move {
-            match acceptor.accept(Captured { io, info: OnceLock::new() }).await {
+            match acceptor.try_accept(Captured { io, info: OnceLock::new() }).await {
                 Ok((stream, info)) => {
                     #[cfg(feature = "tracing")]
                     record(&info);
@@ -108,9 +143,9 @@ where
                     let _ = stream.get_ref().0.info.set(info);
                     Some((stream, address))
                 }
-                Err(_error) => {
-                    #[cfg(feature = "tracing")]
-                    tracing::debug!(peer = ?address, error = %_error, "no TLS connection");
+                Err(failed) => {
+                    acceptor.report(&failed, Some(&address));
+                    failed.part().await;
                     None
                 }
             }
@@ -148,7 +183,7 @@ fn record(info: &TlsConnectInfo) {
 impl<L> Listener for TlsListener<L>
 where
     L: Listener,
-    L::Addr: fmt::Debug + 'static,
+    L::Addr: Clone + fmt::Debug + 'static,
 {
     type Io = TlsStream<Captured<L::Io>>;
     type Addr = L::Addr;
@@ -168,15 +203,23 @@ where
         }
     }
 
+    /// The address that the listener below had when it was given to [`TlsListener::new`].
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.inner.local_addr()
+        match &self.local_addr {
+            Ok(address) => Ok(address.clone()),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        }
     }
 }
 
-impl<L: Listener + fmt::Debug> fmt::Debug for TlsListener<L> {
+impl<L> fmt::Debug for TlsListener<L>
+where
+    L: Listener,
+    L::Addr: fmt::Debug,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsListener")
-            .field("inner", &self.inner)
+            .field("local_addr", &self.local_addr)
             .field("acceptor", &self.acceptor)
             .field("handshakes", &self.handshakes.len())
             .finish_non_exhaustive()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use clap::Parser;
 use http::uri::Authority;
 use tower_client_cert::ClientAuthPolicy;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _};
+
+use crate::forwarding::Forwarding;
 
 /// A TLS-terminating reverse proxy that tells its backend which client certificate stood behind a request.
 ///
@@ -62,9 +65,24 @@ pub(crate) struct Args {
           value_parser = seconds)]
     pub(crate) reload: Option<Duration>,
 
-    /// Log for each request what it came with, what was removed and what was written; names and sizes, no values
+    #[command(flatten)]
+    pub(crate) forwarding: Forwarding,
+
+    /// The most certificates a client may present, its own included; 5 unless set
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_certificates: Option<NonZeroUsize>,
+
+    /// The largest certificate a client may present, in bytes of DER; 32768 unless set
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_certificate_size: Option<NonZeroUsize>,
+
+    /// Do not send the names of the client CAs to the client. Browsers then offer all certificates they have
     #[arg(long)]
-    pub(crate) log_headers: bool,
+    pub(crate) without_root_hints: bool,
+
+    /// Do not log whose certificates are refused, only their SHA-256
+    #[arg(long)]
+    pub(crate) without_names_in_log: bool,
 
     /// Show what the echo backend receives, and end: with status 0 only if that was right for each client
     #[arg(long)]
@@ -74,7 +92,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) backend_timeout: Duration,
 
-    /// How long a client may take to send the head of a request, or leave a connection idle, in seconds
+    /// How long a client may take to send the head of a request, or leave a connection idle, in seconds. Over HTTP/2
+    /// the first request must come in time, and then a connection on which for so long nothing was under way is closed
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) header_timeout: Duration,
 
@@ -100,9 +119,34 @@ impl Args {
                 "this --client-auth verifies certificates, so it also needs --client-ca, \
                  the file with the CAs to verify them with"
             }
-            _ => return self.check_dialects(),
+            _ => return self.check_forwarding().and_then(|()| self.check_dialects()),
         };
         Err(problem.to_owned())
+    }
+
+    /// A flag that can have no effect is a misunderstanding.
+    fn check_forwarding(&self) -> Result<(), String> {
+        let (of_certificates, of_verified) = self.forwarding.given();
+        let limits = [
+            (self.max_certificates.is_some(), "--max-certificates"),
+            (self.max_certificate_size.is_some(), "--max-certificate-size"),
+            (self.without_root_hints, "--without-root-hints"),
+            (self.without_names_in_log, "--without-names-in-log"),
+        ];
+        let limit = limits.iter().find(|(given, _)| *given).map(|(_, flag)| *flag);
+        if let Some(flag) = of_certificates.or(limit).filter(|_| !self.client_auth.requests()) {
+            return Err(format!(
+                "--client-auth {} never asks for a certificate, so {flag} has nothing to do",
+                self.client_auth
+            ));
+        }
+        // With a throw-away PKI there is always a client CA.
+        let no_ca = self.cert.is_some() && !self.demonstrates() && self.client_ca.is_empty();
+        let of_cas = of_verified.or(self.without_root_hints.then_some("--without-root-hints"));
+        match of_cas.filter(|_| no_ca) {
+            Some(flag) => Err(format!("{flag} also needs --client-ca, the file with the CAs of the clients")),
+            None => Ok(()),
+        }
     }
 
     /// Two dialects that write the same header would take it from each other.

@@ -14,6 +14,7 @@ use tower_client_cert::{ClientAuthPolicy, UnverifiedReason};
 
 use crate::client::{self, Client};
 use crate::echo;
+use crate::forwarding::Forwarding;
 use crate::pki::{Identity, Pki};
 
 /// What every client claims, under the names that only the proxy may use.
@@ -26,6 +27,8 @@ pub(crate) struct Demonstration<'a> {
     pub(crate) server: CertificateDer<'static>,
     pub(crate) policy: ClientAuthPolicy,
     pub(crate) dialects: &'a [AnyDialect],
+    pub(crate) forwarding: &'a Forwarding,
+    pub(crate) max_certificate_size: Option<usize>,
     pub(crate) pki: &'a Pki,
 }
 
@@ -137,9 +140,20 @@ impl Demonstration<'_> {
         let written = |certificates: &[CertificateDer<'static>], status| {
             let mut headers = HeaderMap::new();
             dialect.encode(&Outgoing::new(certificates, status), &mut headers);
+            if !certificates.is_empty()
+                && headers.values().any(|value| self.forwarding.too_large(value.len()))
+            {
+                headers.clear();
+                let status = VerifyStatus::Failed("certificate too large to forward".into());
+                dialect.encode(&Outgoing::new(&[], status), &mut headers);
+            }
             Promise::Headers(headers)
         };
+        let too_large = |identity: &Identity| {
+            self.max_certificate_size.is_some_and(|max| identity.certificate.len() > max)
+        };
         match visitor.identity.filter(|_| policy.requests()) {
+            Some(identity) if too_large(identity) => Promise::Refused(AlertDescription::CertificateUnknown),
             None if policy.requires() => Promise::Refused(AlertDescription::CertificateRequired),
             None => written(&[], VerifyStatus::None),
             Some(Identity { certificate, .. }) if visitor.trusted => {
@@ -148,7 +162,7 @@ impl Demonstration<'_> {
             Some(_) if policy.verifies() => Promise::Refused(AlertDescription::UnknownCA),
             Some(Identity { certificate, .. }) => {
                 let certificates = std::slice::from_ref(certificate);
-                let forwarded = if dialect.forwards_unverified() { certificates } else { &[] };
+                let forwarded = if self.forwarding.forwards_unverified(dialect) { certificates } else { &[] };
                 written(forwarded, VerifyStatus::Failed(UnverifiedReason::UnknownIssuer.as_str().into()))
             }
         }

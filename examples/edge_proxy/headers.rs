@@ -5,7 +5,8 @@
 
 use axum::body::Body;
 use http::header::{
-    CONNECTION, COOKIE, FORWARDED, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    VIA,
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -45,6 +46,8 @@ pub(crate) struct Refusal(StatusCode, &'static str);
 const NO_TUNNELS: Refusal = Refusal(StatusCode::NOT_IMPLEMENTED, "this proxy opens no tunnels");
 const NO_HOST: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request names no host");
 const SEVERAL_HOSTS: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request names more than one host");
+const BAD_LENGTH: Refusal =
+    Refusal(StatusCode::BAD_REQUEST, "the request's content-length is not a number, or several");
 const BAD_HOST: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request's host is not HOST or HOST:PORT");
 
 impl From<Refusal> for Response<Body> {
@@ -67,6 +70,7 @@ pub(crate) fn for_backend<B>(request: &mut Request<B>, peer: &Peer) -> Result<()
         return Err(NO_TUNNELS);
     }
     let host = host(request)?;
+    unify_content_length(request.headers_mut())?;
     let websocket = asks_for_websocket(request);
     let client_version = std::mem::replace(request.version_mut(), Version::HTTP_11);
     let headers = request.headers_mut();
@@ -166,6 +170,31 @@ pub(crate) fn remove_forwarded(headers: &mut HeaderMap) {
     for name in forged {
         headers.remove(name);
     }
+}
+
+/// Makes of what is said of the body's length one line, or none.
+///
+/// Over HTTP/2 the length is that of the frames, and hyper lets an empty value pass, or the same one twice; over HTTP/1.1
+/// the backend would have to guess (RFC 9110 section 8.6: the same value again may be one, and nothing else).
+fn unify_content_length(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let mut lengths = Vec::new();
+    for line in headers.get_all(CONTENT_LENGTH) {
+        let line = line.to_str().map_err(|_| BAD_LENGTH)?;
+        lengths.extend(line.split(',').map(|length| length.trim_matches([' ', '\t'])));
+    }
+    lengths.retain(|length| !length.is_empty());
+    let digits = |length: &&str| length.bytes().all(|byte| byte.is_ascii_digit());
+    match lengths.as_slice() {
+        [] => {
+            headers.remove(CONTENT_LENGTH);
+        }
+        [length, others @ ..] if digits(length) && others.iter().all(|other| other == length) => {
+            let length = HeaderValue::from_str(length).map_err(|_| BAD_LENGTH)?;
+            headers.insert(CONTENT_LENGTH, length);
+        }
+        _ => return Err(BAD_LENGTH),
+    }
+    Ok(())
 }
 
 /// HTTP/2 clients may send each cookie in a line of its own, HTTP/1.1 knows only one line (RFC 9113 section 8.2.3).

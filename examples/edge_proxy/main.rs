@@ -12,14 +12,16 @@
 //!            --client-auth VerifyClientCertIfGiven --client-ca ca.pem
 //! ```
 //!
-//! A file for each step: `args`, `tls` (files to acceptor), `server` (connections), `headers` and `proxy` (requests),
-//! `upgrade` (WebSockets); and for the demonstration `pki`, `echo`, `client` and `demo`.
+//! A file for each step: `args` and `forwarding` (its part for the layer), `tls` (files to acceptor), `server` (connections), `idle` (those on which nothing
+//! is asked any more), `headers` and `proxy` (requests), `upgrade` (WebSockets); and for the demonstration `pki`, `echo`, `client` and `demo`.
 
 mod args;
 mod client;
 mod demo;
 mod echo;
+mod forwarding;
 mod headers;
+mod idle;
 mod pki;
 mod proxy;
 mod server;
@@ -29,6 +31,7 @@ mod upgrade;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -130,7 +133,7 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     say(format_args!("listening on https://{address}"));
 
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
-    let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, args.log_headers);
+    let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, &args.forwarding);
     let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
@@ -140,6 +143,8 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
             server: server_certificate,
             policy: args.client_auth,
             dialects: &args.dialect,
+            forwarding: &args.forwarding,
+            max_certificate_size: args.max_certificate_size.map(NonZeroUsize::get),
             pki,
         };
         let table = demonstration.run().await.map_err(StartError::Demonstration)?;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,10 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_client_cert::ClientCertLayer;
 use tower_client_cert::dialect::AnyDialect;
 
 use crate::args::BackendAddress;
+use crate::forwarding::Forwarding;
 use crate::headers::{self, plain_text};
 use crate::server::Peer;
 use crate::upgrade::{self, Upgrade};
@@ -28,18 +29,14 @@ use crate::upgrade::{self, Upgrade};
 pub(crate) type Proxy = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// First the head is made fit for the backend, then each dialect strips and writes, then the request is sent.
-pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect], log_headers: bool) -> Proxy {
+pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect], forwarding: &Forwarding) -> Proxy {
     let mut service: Proxy = BoxCloneSyncService::new(service_fn(move |request| {
         let backend = backend.clone();
         async move { Ok(backend.forward(request).await) }
     }));
     for dialect in dialects {
-        let mut layer = ClientCertLayer::with_dialect(dialect.clone());
-        if log_headers {
-            layer = layer.log_headers();
-        }
         let inner = service.map_request(|request: Request<_>| request.map(Body::new));
-        service = BoxCloneSyncService::new(layer.layer(inner));
+        service = BoxCloneSyncService::new(forwarding.layer(dialect).layer(inner));
     }
     BoxCloneSyncService::new(service_fn(move |mut request: Request<Body>| {
         let service = service.clone();
@@ -72,6 +69,8 @@ pub(crate) struct Backend {
 enum NoAnswer {
     #[error("it took longer than {0:?}")]
     Slow(Duration),
+    #[error("the client did not send the whole of a well-formed body: {0}")]
+    BadBody(#[source] hyper_util::client::legacy::Error),
     #[error(transparent)]
     Failed(#[from] hyper_util::client::legacy::Error),
     #[error("it switched protocols without being asked")]
@@ -108,6 +107,11 @@ impl Backend {
                 headers::for_client(&mut response);
                 response.map(Body::new)
             }
+            // Not the backend's fault, and the client may be gone.
+            Err(error @ NoAnswer::BadBody(_)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "no request");
+                plain_text(StatusCode::BAD_REQUEST, "the request's body is malformed, or ended too early")
+            }
             Err(error) => {
                 tracing::warn!(backend = %self.authority, error = &error as &dyn std::error::Error, "no answer");
                 match error {
@@ -126,8 +130,13 @@ impl Backend {
     /// Sends a request. A long upload is not slow: the time starts anew with each piece of the body.
     async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, NoAnswer> {
         let progress = Arc::new(Notify::new());
+        let broken = Arc::new(AtomicBool::new(false));
         let request = request.map(|body| {
-            let progress = Arc::clone(&progress);
+            let (progress, broken) = (Arc::clone(&progress), Arc::clone(&broken));
+            let body = body.map_err(move |error| {
+                broken.store(true, Ordering::Relaxed);
+                error
+            });
             Body::new(body.map_frame(move |mut frame| {
                 progress.notify_one();
                 // `ClientCertLayer` has looked after its own.
@@ -140,7 +149,12 @@ impl Backend {
         let mut response = pin!(self.connections.request(request));
         loop {
             tokio::select! {
-                response = &mut response => return Ok(response?),
+                response = &mut response => {
+                    return response.map_err(|error| match broken.load(Ordering::Relaxed) {
+                        true => NoAnswer::BadBody(error),
+                        false => NoAnswer::Failed(error),
+                    });
+                }
                 () = progress.notified() => {}
                 () = tokio::time::sleep(self.timeout) => return Err(NoAnswer::Slow(self.timeout)),
             }

@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,9 +17,11 @@ use tokio_rustls::server::TlsStream;
 use tower::{Layer as _, ServiceExt as _};
 use tower_client_cert::{Captured, ClientCertAcceptor, TlsConnectInfo, TlsListener};
 
+use crate::idle::Activity;
 use crate::proxy::Proxy;
 
-/// How often an HTTP/2 client must show that it is still there.
+/// How often an HTTP/2 client must show that it is still there, and how long it may take to, at most. One that is
+/// stuck within the head of a request can't show it: nothing may be sent between the pieces of a head.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Who sent a request: an extension of it. As long as one is held, a shutdown waits.
@@ -86,15 +86,16 @@ async fn serve(
     log_connection(&peer, &info);
 
     let address = peer.address;
-    let spoke = Arc::new(AtomicBool::new(false));
+    let activity = Activity::default();
     let service = {
-        let spoke = Arc::clone(&spoke);
+        let activity = activity.clone();
         let proxy = info.layer(proxy);
         service_fn(move |request: Request<Incoming>| {
-            spoke.store(true, Ordering::Relaxed);
+            let busy = activity.begin();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
-            proxy.clone().oneshot(request)
+            let answer = proxy.clone().oneshot(request);
+            async move { answer.await.map(|response| if http2 { busy.until_sent(response) } else { response }) }
         })
     };
 
@@ -102,21 +103,28 @@ async fn serve(
     let mut http = auto::Builder::new(TokioExecutor::new());
     http = if http2 { http.http2_only() } else { http.http1_only() };
     http.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE);
+    let keep_alive = KEEP_ALIVE.min(header_timeout);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(keep_alive).keep_alive_timeout(keep_alive);
     let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), service));
 
     // hyper's own timeout covers every request, of HTTP/1.1 only.
-    let silent = async {
-        tokio::time::sleep(header_timeout).await;
-        if spoke.load(Ordering::Relaxed) {
+    let idle = async {
+        let asked = activity.idle(header_timeout).await;
+        if asked && !http2 {
             std::future::pending::<()>().await;
         }
+        asked
     };
     let result = tokio::select! {
         result = &mut connection => result,
-        () = silent => {
+        asked = idle => {
             tracing::debug!(peer = %address, "no request in time");
-            return;
+            if !asked {
+                return;
+            }
+            // Who does not answer this is cut off by the keep-alive.
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();

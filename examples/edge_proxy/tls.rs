@@ -33,7 +33,8 @@ pub(crate) fn acceptor(
     key: &Path,
 ) -> Result<ClientCertAcceptor, TlsError> {
     let verifier = verifier(provider, args, pki)?;
-    Ok(ClientCertAcceptor::from_files(cert, key, verifier, offer_both_versions_of_http)?)
+    let acceptor = ClientCertAcceptor::from_files(cert, key, verifier, offer_both_versions_of_http)?;
+    Ok(with_log(acceptor, args))
 }
 
 /// The same from files alone, again and again.
@@ -47,6 +48,10 @@ pub(crate) fn reloader(
     Ok(Reloader::new(load)?)
 }
 
+fn with_log(acceptor: ClientCertAcceptor, args: &Args) -> ClientCertAcceptor {
+    if args.without_names_in_log { acceptor.without_names_in_log() } else { acceptor }
+}
+
 fn offer_both_versions_of_http(config: &mut ServerConfig) {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 }
@@ -58,6 +63,15 @@ fn verifier(
 ) -> Result<Arc<ClientVerifier>, VerifierError> {
     let policy: ClientAuthPolicy = args.client_auth;
     let mut verifier = policy.verifier().provider(provider);
+    if let Some(max) = args.max_certificates {
+        verifier = verifier.max_certificates(max.get());
+    }
+    if let Some(bytes) = args.max_certificate_size {
+        verifier = verifier.max_certificate_size(bytes.get());
+    }
+    if args.without_root_hints {
+        verifier = verifier.without_root_hints();
+    }
     for file in &args.client_ca {
         verifier = verifier.roots_from_file(file);
     }

@@ -107,7 +107,7 @@ fn deny(reason: Reason, client: Option<&ClientIdentity>) -> Denied {
         tracing::info!(
             %reason,
             detail = detail.map(tracing::field::display),
-            subject = client.map(ClientIdentity::subject).map(tracing::field::display),
+            subject = client.map(ClientIdentity::subject).map(crate::printable::printable),
             fingerprint = client.map(ClientIdentity::fingerprint).map(tracing::field::display),
             "client certificate denied"
         );

@@ -62,7 +62,8 @@ fn describe(peer: &PeerCertificates) -> String {
 #[cfg(feature = "x509")]
 fn subject(certificate: &CertificateDer<'_>) -> String {
     let parsed = x509_parser::parse_x509_certificate(certificate).ok();
-    parsed.map_or_else(String::new, |(_, parsed)| format!(" {}", crate::name::rfc4514(parsed.subject())))
+    let name = parsed.map(|(_, parsed)| crate::name::rfc4514(parsed.subject()));
+    name.map_or_else(String::new, |name| format!(" {}", crate::printable::printable(name)))
 }
 
 #[cfg(not(feature = "x509"))]

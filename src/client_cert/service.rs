@@ -10,7 +10,7 @@ use super::layer::Config;
 use super::log::CameWith;
 use super::source;
 use crate::dialect::{Dialect, Skipper};
-use crate::future::{ConnectionSpan, Refusal, ResponseFuture};
+use crate::future::{ConnectionSpan, Rejection, ResponseFuture};
 use crate::peer::TlsConnectInfo;
 use crate::strip::{Received, Screening, StripTrailers};
 use crate::telemetry;
@@ -97,7 +97,7 @@ where
         let Some(written) = written else {
             #[cfg(feature = "tracing")]
             tracing::debug!("refused a request with 431: its client certificate is too large to forward");
-            return ResponseFuture::refused(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+            return ResponseFuture::refused(Rejection::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
         };
         match kept {
             None => Config::<D>::insert(&written, replace, request.headers_mut()),

@@ -1,8 +1,7 @@
-use std::future::poll_fn;
+use std::fmt;
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -13,13 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::accept_error::AcceptError;
 use super::endpoint::{Endpoint, Endpoints, Source};
 use super::handshake::{self, Observed};
+use super::refused::{Refusal, RefusalReason};
+use super::report::Reports;
 use super::server_cert::{ServerCert, ServerCertError};
 use super::server_names::ServerNames;
 use super::standing::ByNow;
-use super::verifier::{ChainError, ClientVerifier};
-use super::{plaintext, sessions};
+use super::verifier::ClientVerifier;
+use super::{linger, plaintext, report, sessions};
 use crate::host::HostMap;
 use crate::peer::{PeerCertificates, TlsConnectInfo, TlsVersion, Verification};
 use crate::policy::ClientAuthPolicy;
@@ -65,6 +67,8 @@ use crate::telemetry;
 pub struct ClientCertAcceptor {
     pub(super) source: Source,
     pub(super) handshake_timeout: Duration,
+    pub(super) names_in_log: bool,
+    pub(super) reports: Arc<Reports>,
 }
 
 impl ClientCertAcceptor {
@@ -147,12 +151,21 @@ impl ClientCertAcceptor {
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
-        let endpoint = Endpoint { config: Arc::new(config), verifier, server_cert };
+        let endpoint = Endpoint { config: Arc::new(config), verifier, server_cert, faulted: Once::new() };
         Self::serving(Endpoints::new(HostMap::new(Some(Arc::new(endpoint)))))
     }
 
     pub(super) fn serving(endpoints: Endpoints) -> Self {
-        Self { source: Source::Fixed(Arc::new(endpoints)), handshake_timeout: Duration::from_secs(10) }
+        Self::from_source(Source::Fixed(Arc::new(endpoints)))
+    }
+
+    pub(super) fn from_source(source: Source) -> Self {
+        Self {
+            source,
+            handshake_timeout: Duration::from_secs(10),
+            names_in_log: true,
+            reports: Arc::default(),
+        }
     }
 
     /// What it serves, if it serves the same whatever the name, and always.
@@ -168,6 +181,16 @@ impl ClientCertAcceptor {
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Do not log whose certificates are refused: of subject, issuer and serial number nothing, and of the certificate
+    /// its SHA-256 alone.
+    ///
+    /// Names of people are personal data. They are still in [`AcceptError::Refused`], for whoever asks for them.
+    #[must_use]
+    pub fn without_names_in_log(mut self) -> Self {
+        self.names_in_log = false;
         self
     }
 
@@ -207,6 +230,9 @@ impl ClientCertAcceptor {
     ///
     /// The stream that comes back is tokio-rustls' own; what was found out about the client comes beside it.
     ///
+    /// A client that is refused gets an alert, and up to two seconds to take it: so long its connection is kept open,
+    /// and what it still sends is read and thrown away. That it was is an event (feature `tracing`).
+    ///
     /// # Errors
     ///
     /// If the client is refused, is too slow, goes away or does not speak TLS: see [`AcceptError`].
@@ -214,21 +240,97 @@ impl ClientCertAcceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let accepted = self.accept_in_time(io).await;
-        telemetry::handshake(accepted.as_ref().map(|(_, info)| info));
-        accepted
+        match self.try_accept(io).await {
+            Ok(accepted) => Ok(accepted),
+            Err(failed) => {
+                self.report(&failed, None);
+                Err(failed.part().await)
+            }
+        }
     }
 
-    async fn accept_in_time<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+    /// The same with a client whose address, or whatever else there is to call it by, is known: the event about a
+    /// handshake that fails has it as `peer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn accept_from<IO>(
+        &self,
+        io: IO,
+        peer: impl fmt::Debug,
+    ) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        match self.try_accept(io).await {
+            Ok(accepted) => Ok(accepted),
+            Err(failed) => {
+                self.report(&failed, Some(&peer));
+                Err(failed.part().await)
+            }
+        }
+    }
+
+    /// Shakes hands, and leaves it to the caller to report a failure and to part with the client.
+    pub(crate) async fn try_accept<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), Failed<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let mut source = self.source.clone();
         // One deadline for both halves, and one set of endpoints.
         let endpoints = source.current_and_mark_seen();
-        tokio::time::timeout(self.handshake_timeout, shake_hands(&endpoints, source, io))
+        let mut accepted = tokio::time::timeout(self.handshake_timeout, shake_hands(&endpoints, source, io))
             .await
-            .map_err(|_| AcceptError::Timeout { after: self.handshake_timeout })?
+            .unwrap_or_else(|_| Err(AcceptError::Timeout { after: self.handshake_timeout }.into()));
+        if let Err(failed) = &mut accepted {
+            failed.linger = self.handshake_timeout;
+        }
+        telemetry::handshake(accepted.as_ref().map(|(_, info)| info).map_err(|failed| &failed.error));
+        accepted
+    }
+
+    pub(crate) fn report<IO>(&self, failed: &Failed<IO>, peer: Option<&dyn fmt::Debug>) {
+        self.reports.failed(&failed.error, peer, self.names_in_log);
+    }
+}
+
+/// A handshake that failed, and what it takes to part with the client.
+pub(crate) struct Failed<IO> {
+    error: AcceptError,
+    /// The stream, if the client may be listening.
+    io: Option<IO>,
+    /// What it has not been told yet.
+    last_words: Vec<u8>,
+    linger: Duration,
+}
+
+impl<IO> From<AcceptError> for Failed<IO> {
+    fn from(error: AcceptError) -> Self {
+        Self { error, io: None, last_words: Vec::new(), linger: Duration::ZERO }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Failed<IO> {
+    fn listening(error: AcceptError, io: impl Into<Option<IO>>, last_words: impl Into<Vec<u8>>) -> Self {
+        // An alert is sent for what is wrong with TLS. Otherwise the client is gone, or the stream broken.
+        let io = match &error {
+            AcceptError::Handshake(error)
+                if error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) =>
+            {
+                None
+            }
+            _ => io.into(),
+        };
+        Self { io, last_words: last_words.into(), ..error.into() }
+    }
+
+    /// Lets the client hear why, for a moment.
+    pub(crate) async fn part(self) -> AcceptError {
+        if let Some(io) = self.io {
+            linger::say_and_close(io, &self.last_words, self.linger).await;
+        }
+        self.error
     }
 }
 
@@ -239,40 +341,53 @@ async fn shake_hands<IO>(
     endpoints: &Endpoints,
     source: Source,
     mut io: IO,
-) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
+) -> Result<(TlsStream<IO>, TlsConnectInfo), Failed<IO>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let first = plaintext::first_byte(&mut io).await?;
     if plaintext::may_be_http(first) {
-        return Err(plaintext::refuse(io).await);
+        let (error, answer) = plaintext::refuse(&mut io).await;
+        return Err(Failed::listening(error, io, answer));
     }
     let mut acceptor = Acceptor::default();
     // Memory can be read, and one byte fits in.
     let _ = acceptor.read_tls(&mut [first].as_slice());
-    let hello = LazyConfigAcceptor::new(acceptor, io).await.map_err(AcceptError::Handshake)?;
+    let mut hello = LazyConfigAcceptor::new(acceptor, io);
+    let hello = match (&mut hello).await {
+        Ok(hello) => hello,
+        Err(error) => return Err(Failed::listening(AcceptError::Handshake(error), hello.take_io(), [])),
+    };
     let name = hello.client_hello().server_name().map(str::to_owned);
     let Some(endpoint) = endpoints.choose(name.as_deref()) else {
-        let mut io = hello.io;
-        // The refusal stands whether or not the client hears of it.
-        let _ = poll_fn(|cx| Pin::new(&mut io).poll_write(cx, UNRECOGNIZED_NAME)).await;
-        let _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
-        return Err(AcceptError::UnknownServerName { name });
+        return Err(Failed::listening(AcceptError::UnknownServerName { name }, hello.io, UNRECOGNIZED_NAME));
     };
     let config = Arc::clone(&endpoint.config);
     // rustls consults the verifier as soon as it is given the configuration.
-    let handshake = handshake::observe(&endpoint.verifier, async { hello.into_stream(config).await });
-    let (result, observed) = handshake.await;
-    let stream = result.map_err(AcceptError::Handshake)?;
-    let info = endpoint.connect_info(stream.get_ref().1, observed)?;
-    let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
-    Ok((
-        stream,
-        match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
-            Some(standing) => info.with_standing(standing),
-            None => info,
-        },
-    ))
+    let handshake = async { hello.into_stream(config).into_fallible().await };
+    let (result, observed) = handshake::observe(&endpoint.verifier, handshake).await;
+    let stream = match result {
+        Ok(stream) => stream,
+        Err((error, io)) => return Err(Failed::listening(endpoint.explain(error, observed, name), io, [])),
+    };
+    match endpoint.connect_info(stream.get_ref().1, observed) {
+        Ok(info) => {
+            let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
+            let info = match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
+                Some(standing) => info.with_standing(standing),
+                None => info,
+            };
+            Ok((stream, info))
+        }
+        Err(error) => {
+            endpoint.say_if_at_fault(&error);
+            let (io, mut connection) = stream.into_inner();
+            connection.send_close_notify();
+            let mut farewell = Vec::new();
+            while connection.wants_write() && connection.write_tls(&mut farewell).is_ok() {}
+            Err(Failed::listening(error, io, farewell))
+        }
+    }
 }
 
 /// The record of a fatal alert `unrecognized_name` (RFC 8446 section 6, RFC 6066 section 3).
@@ -281,6 +396,27 @@ const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];
 impl Endpoint {
     fn policy(&self) -> ClientAuthPolicy {
         self.verifier.policy()
+    }
+
+    /// What a handshake failed for.
+    fn explain(&self, error: io::Error, observed: Observed, server_name: Option<String>) -> AcceptError {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let refusal = inner.and_then(|inner| Refusal::within(inner, observed, self.policy(), server_name));
+        match refusal {
+            Some(refusal) => AcceptError::Refused(Box::new(refusal)),
+            None => {
+                let error = AcceptError::Handshake(error);
+                self.say_if_at_fault(&error);
+                error
+            }
+        }
+    }
+
+    /// What is wrong on this side is wrong with every handshake, or with many, so it is said once, and aloud.
+    fn say_if_at_fault(&self, error: &AcceptError) {
+        if error.is_own_fault() {
+            self.faulted.call_once(|| report::at_fault(error));
+        }
     }
 
     fn connect_info(
@@ -295,7 +431,7 @@ impl Endpoint {
         let presented = connection.peer_certificates().unwrap_or_default();
         let peer = match observed.verified {
             Some(verified) => PeerCertificates::judged(presented.to_vec(), Ok(verified.path)),
-            None => self.judge(presented)?,
+            None => self.judge(presented, connection.server_name())?,
         };
         let mut info = TlsConnectInfo::new(peer).with_policy(self.policy()).with_resumed(resumed);
         if let Some(name) = connection.server_name() {
@@ -314,100 +450,36 @@ impl Endpoint {
 
     /// The verdict on certificates that the handshake itself did not verify: because the policy does not ask it to, or
     /// because the session was resumed, in which case rustls checked nothing and the policy is enforced here.
-    fn judge(&self, presented: &[CertificateDer<'static>]) -> Result<Option<PeerCertificates>, AcceptError> {
+    fn judge(
+        &self,
+        presented: &[CertificateDer<'static>],
+        server_name: Option<&str>,
+    ) -> Result<Option<PeerCertificates>, AcceptError> {
         let policy = self.policy();
         if !policy.requests() {
             return Ok(None);
         }
+        let refused = |reason| {
+            let name = server_name.map(str::to_owned);
+            AcceptError::Refused(Box::new(Refusal::resumed(reason, policy, presented.first(), name)))
+        };
         let now = self.now().map_err(|error| AcceptError::Handshake(io::Error::other(error)))?;
-        let peer = self.verifier.judge(presented.to_vec(), now)?;
+        let peer = self.verifier.judge(presented.to_vec(), now).map_err(|error| refused(error.into()))?;
         match peer.as_ref().map(PeerCertificates::verification) {
-            None if policy.requires() => Err(AcceptError::NoCertificate { policy }),
-            Some(verification @ Verification::Unverified(_)) if policy.verifies() => {
-                Err(AcceptError::NotVerified { policy, verification })
+            None if policy.requires() => Err(refused(RefusalReason::NoCertificate)),
+            Some(Verification::Unverified(reason)) if policy.verifies() => {
+                Err(refused(RefusalReason::Unverified(reason)))
             }
             _ => Ok(peer),
         }
     }
 }
 
-impl std::fmt::Debug for ClientCertAcceptor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ClientCertAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCertAcceptor")
             .field("policy", &self.policy())
             .field("handshake_timeout", &self.handshake_timeout)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AcceptError {
-    /// The client took too long.
-    #[error("TLS handshake not finished after {after:?}")]
-    Timeout {
-        /// The limit.
-        after: Duration,
-    },
-    /// The handshake failed. If TLS itself is the reason, the inner error is a [`rustls::Error`], and holds a
-    /// [`ChainError`] if the client presented what no policy takes.
-    #[error("TLS handshake failed: {0}")]
-    Handshake(#[source] io::Error),
-    /// The client asks for a name that nothing is served under, or for none, and there is no fallback.
-    #[error("the client asks for {}, under which nothing is served", name.as_deref().unwrap_or("no server name"))]
-    UnknownServerName {
-        /// The name, if it asks for one.
-        name: Option<String>,
-    },
-    /// The client speaks plain HTTP, and was told so in plain HTTP, with status 400.
-    #[error("the client speaks plain HTTP on a port for TLS")]
-    PlainHttp,
-    /// A resumed session holds a chain that no policy takes.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// A session without a certificate was resumed where the policy requires one.
-    #[error("{policy} requires a certificate, and the resumed session has none")]
-    NoCertificate {
-        /// The policy.
-        policy: ClientAuthPolicy,
-    },
-    /// A session was resumed whose certificate does not verify any more.
-    #[error("{policy} verifies certificates, and that of the resumed session: {verification}")]
-    NotVerified {
-        /// The policy.
-        policy: ClientAuthPolicy,
-        /// Why not.
-        verification: Verification,
-    },
-    /// The configuration uses another verifier than the acceptor was given, so that nothing can be said of the client.
-    #[error(
-        "the rustls configuration does not carry out {policy}: it was not made with this acceptor's verifier. \
-         Start it with `verifier.server_config()`"
-    )]
-    ForeignConfig {
-        /// The policy.
-        policy: ClientAuthPolicy,
-    },
-}
-
-#[cfg(feature = "metrics")]
-impl AcceptError {
-    /// A word for dashboards.
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Self::Timeout { .. } => "timeout",
-            Self::PlainHttp => "plain_http",
-            Self::Chain(_) | Self::NoCertificate { .. } | Self::NotVerified { .. } => "certificate",
-            Self::UnknownServerName { .. } => "server_name",
-            Self::ForeignConfig { .. } => "configuration",
-            Self::Handshake(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
-                    "certificate"
-                }
-                Some(_) => "tls",
-                None => "io",
-            },
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! What connections are served with: configurations and the verifiers in them, and which of them by which name.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use rustls::ServerConfig;
 use rustls::pki_types::UnixTime;
@@ -20,6 +20,8 @@ pub(super) struct Endpoint {
     pub(super) verifier: Arc<ClientVerifier>,
     /// If it was read by us: rustls does not tell what certificate a configuration presents.
     pub(super) server_cert: Option<ServerCert>,
+    /// Whether it was said that its handshakes fail for a reason on this side.
+    pub(super) faulted: Once,
 }
 
 impl Endpoint {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
+use super::refused::RefusalReason;
 use super::verifier::ClientVerifier;
 
 tokio::task_local! {
@@ -25,6 +26,10 @@ pub(super) struct Observed {
     pub(super) verified: Option<Verified>,
     /// When the session ends that is being resumed.
     pub(super) resumable_until: Option<UnixTime>,
+    /// What the client presented as its own certificate. rustls tells of none that it refused.
+    pub(super) presented: Option<CertificateDer<'static>>,
+    /// Why it did not take that.
+    pub(super) refused: Option<RefusalReason>,
 }
 
 /// A path that was verified: end entity first, without the root.
@@ -36,6 +41,17 @@ pub(super) struct Verified {
 }
 
 impl Observed {
+    fn of(verifier: usize) -> Self {
+        Self {
+            verifier,
+            consulted: false,
+            verified: None,
+            resumable_until: None,
+            presented: None,
+            refused: None,
+        }
+    }
+
     /// rustls asks the verifier for its policy when it begins a connection, and again when it decides to make a full
     /// handshake, whatever session the client offered.
     pub(super) fn consult(&mut self) {
@@ -61,15 +77,11 @@ pub(super) async fn observe<T>(
     verifier: &ClientVerifier,
     handshake: impl Future<Output = T>,
 ) -> (T, Observed) {
-    let nothing =
-        Observed { verifier: address(verifier), consulted: false, verified: None, resumable_until: None };
+    let nothing = Observed::of(address(verifier));
     CURRENT
         .scope(RefCell::new(nothing), async {
             let result = handshake.await;
-            let observed = CURRENT.with(|observed| {
-                let observed = &mut *observed.borrow_mut();
-                Observed { verified: observed.verified.take(), ..*observed }
-            });
+            let observed = CURRENT.with(|observed| observed.replace(Observed::of(0)));
             (result, observed)
         })
         .await

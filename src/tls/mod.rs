@@ -1,5 +1,6 @@
 //! The TLS side on rustls: the verifier a policy calls for, and the acceptor that captures what it found.
 
+mod accept_error;
 mod acceptor;
 mod certificate;
 mod endpoint;
@@ -8,9 +9,12 @@ mod file;
 mod files;
 mod fingerprint;
 mod handshake;
+mod linger;
 mod plaintext;
+mod refused;
 #[cfg(feature = "reload")]
 mod reload;
+mod report;
 mod server_cert;
 mod server_names;
 mod sessions;
@@ -23,8 +27,10 @@ mod validity;
 mod verdicts;
 mod verifier;
 
-pub use acceptor::{AcceptError, ClientCertAcceptor};
+pub use accept_error::AcceptError;
+pub use acceptor::ClientCertAcceptor;
 pub use files::PemFault;
+pub use refused::{ClaimedCertificate, Refusal, RefusalReason};
 #[cfg(feature = "reload")]
 pub use reload::{ReloadError, Reloader};
 pub use server_cert::ServerCertError;

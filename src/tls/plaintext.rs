@@ -3,9 +3,9 @@
 use std::io;
 
 use rustls::{Error, InvalidMessage};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::acceptor::AcceptError;
+use super::accept_error::AcceptError;
 
 /// nginx's answer (`The plain HTTP request was sent to HTTPS port`), with the remedy.
 const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
@@ -15,7 +15,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     \r\n\
     This port speaks TLS and got plain HTTP. Use an https:// URL.";
 
-/// What is read of a request before it is answered, and after that while the client reads the answer.
+/// What is read of a request before it is answered.
 const MAX_REQUEST: u64 = 16 * 1024;
 
 /// The first byte that a client sends.
@@ -31,19 +31,15 @@ pub(super) fn may_be_http(first: u8) -> bool {
     first.is_ascii_uppercase()
 }
 
-/// Says what is wrong to a client that began with a letter: to the program, and to the client if it speaks HTTP.
-pub(super) async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) -> AcceptError {
-    match is_request(&mut io).await {
-        Ok(true) => {
-            // It is refused, whether or not it takes the answer.
-            let _ = answer(&mut io).await;
-            AcceptError::PlainHttp
-        }
+/// What is wrong with a client that began with a letter, and what to answer it, if it speaks HTTP.
+pub(super) async fn refuse<IO: AsyncRead + Unpin>(io: &mut IO) -> (AcceptError, &'static [u8]) {
+    match is_request(io).await {
+        Ok(true) => (AcceptError::PlainHttp, ANSWER),
         Ok(false) => {
             let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
-            AcceptError::Handshake(io::Error::new(io::ErrorKind::InvalidData, error))
+            (AcceptError::Handshake(io::Error::new(io::ErrorKind::InvalidData, error)), &[])
         }
-        Err(error) => AcceptError::Handshake(error),
+        Err(error) => (AcceptError::Handshake(error), &[]),
     }
 }
 
@@ -73,21 +69,10 @@ fn has_empty_line(bytes: &[u8]) -> bool {
     bytes.windows(4).any(|window| window == b"\r\n\r\n") || bytes.windows(2).any(|window| window == b"\n\n")
 }
 
-/// Answers, and waits until the client has gone.
-///
-/// To close a socket at once would be to reset it, as long as anything that the client sent is unread; the answer
-/// might then be lost on its way.
-async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO) -> io::Result<()> {
-    io.write_all(ANSWER).await?;
-    io.shutdown().await?;
-    let mut rest = io.take(MAX_REQUEST);
-    let mut buffer = [0; 1024];
-    while rest.read(&mut buffer).await? > 0 {}
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]

@@ -68,6 +68,7 @@ struct Inner {
     load: Box<Load>,
     current: watch::Sender<Arc<Endpoints>>,
     handshake_timeout: Duration,
+    names_in_log: bool,
     /// Held while loading, so that no older load replaces a newer one.
     loading: Mutex<()>,
     last_error: Mutex<Option<Arc<ReloadError>>>,
@@ -95,17 +96,20 @@ impl Reloader {
             load: Box::new(load),
             current: watch::Sender::new(acceptor.source.current()),
             handshake_timeout: acceptor.handshake_timeout,
+            names_in_log: acceptor.names_in_log,
             loading: Mutex::new(()),
             last_error: Mutex::new(None),
         })))
     }
 
-    /// An acceptor that serves each connection with what is current, and has the handshake timeout of the first load.
+    /// An acceptor that serves each connection with what is current, and has the handshake timeout of the first load,
+    /// and its [`without_names_in_log`](ClientCertAcceptor::without_names_in_log).
     #[must_use]
     pub fn acceptor(&self) -> ClientCertAcceptor {
         ClientCertAcceptor {
-            source: Source::Reloaded(self.0.current.subscribe()),
             handshake_timeout: self.0.handshake_timeout,
+            names_in_log: self.0.names_in_log,
+            ..ClientCertAcceptor::from_source(Source::Reloaded(self.0.current.subscribe()))
         }
     }
 

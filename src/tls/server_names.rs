@@ -28,7 +28,8 @@ impl ServerNames {
         self
     }
 
-    /// One acceptor for them all. The handshake timeout of each does not count, only that of the whole.
+    /// One acceptor for them all. The handshake timeout of each does not count, only that of the whole; it logs names
+    /// unless one of them was told [not to](ClientCertAcceptor::without_names_in_log).
     ///
     /// # Errors
     ///
@@ -38,12 +39,15 @@ impl ServerNames {
         if self.names.is_empty() && self.fallback.is_none() {
             return Err(ServerNameError::Empty);
         }
+        // Who does not want names in the log wants them not to come in by another acceptor.
+        let names_in_log =
+            self.names.iter().map(|(_, acceptor)| acceptor).chain(&self.fallback).all(|it| it.names_in_log);
         let fallback = self.fallback.map(|acceptor| plain(&acceptor, "the fallback")).transpose()?;
         let mut hosts = HostMap::new(fallback);
         for (name, acceptor) in &self.names {
             hosts.insert(name, plain(acceptor, name)?)?;
         }
-        Ok(ClientCertAcceptor::serving(Endpoints::new(hosts)))
+        Ok(ClientCertAcceptor { names_in_log, ..ClientCertAcceptor::serving(Endpoints::new(hosts)) })
     }
 }
 

@@ -233,7 +233,7 @@ async fn the_reason_is_in_the_log_with_the_name_escaped() {
     })
     .await;
     assert_eq!(log.lines().count(), 1, "{log}");
-    assert!(log.contains("reason=wrong-cn") && log.contains(r"subject=CN=alice\0A2026"), "{log}");
+    assert!(log.contains("reason=wrong-cn") && log.contains(r#"subject="CN=alice\\0A2026"#), "{log}");
 }
 
 #[tokio::test]

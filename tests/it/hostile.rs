@@ -10,15 +10,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::SupportedProtocolVersion;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, duplex};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use tower_client_cert::{AcceptError, ChainError, ClientAuthPolicy};
+use tower_client_cert::{AcceptError, ChainError, ClientAuthPolicy, RefusalReason};
 
 use crate::pki::{Authority, unknown_extension};
 use crate::target::Target;
@@ -280,10 +280,13 @@ async fn i6_a_chain_is_bounded_before_anything_costly_looks_at_it() {
 }
 
 fn chain_error(error: &AcceptError) -> Option<ChainError> {
-    let AcceptError::Handshake(error) = error else { panic!("{error}") };
-    match error.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(CertificateError::Other(error)) => error.0.downcast_ref().cloned(),
-        _ => None,
+    match error {
+        AcceptError::Refused(refusal) => match refusal.reason() {
+            RefusalReason::Chain(error) => Some(error.clone()),
+            other => panic!("{other}"),
+        },
+        AcceptError::Handshake(_) => None,
+        other => panic!("{other}"),
     }
 }
 

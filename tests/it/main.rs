@@ -8,6 +8,7 @@ mod pki;
 mod authorize;
 #[cfg(unix)]
 mod backend;
+mod backoff;
 mod behind_skipper;
 mod dialects;
 #[cfg(unix)]
@@ -31,6 +32,8 @@ mod policy;
 mod properties;
 mod readers;
 mod recorded;
+mod refused;
+mod refused_log;
 mod reload;
 mod resumption;
 mod resumption_clients;

@@ -21,8 +21,8 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tower_client_cert::{
-    AcceptError, ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, TlsConnectInfo, UnverifiedReason,
-    Verification,
+    AcceptError, ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, RefusalReason, TlsConnectInfo,
+    UnverifiedReason, Verification,
 };
 
 use crate::harness::{ServerPki, connect, provider, verifier, visit};
@@ -174,7 +174,7 @@ async fn a_change_is_noticed(
             let outcome = visit(&acceptor, &client).await;
             if policy.verifies() {
                 let error = outcome.unwrap_err();
-                assert!(matches!(error, AcceptError::Handshake(_)), "{policy}, {}: {error}", mode.name);
+                assert!(matches!(error, AcceptError::Refused(_)), "{policy}, {}: {error}", mode.name);
             } else {
                 let info = outcome.unwrap();
                 assert_eq!(
@@ -371,12 +371,10 @@ async fn i3_a_resumed_chain_is_judged_again() {
         welcome(&acceptor, &client).await;
         world.clock.advance_within_the_next_handshake(3 * HOUR);
         let error = visit(&acceptor, &client).await.unwrap_err();
-        let expired = Verification::Unverified(UnverifiedReason::Expired);
-        assert!(
-            matches!(error, AcceptError::NotVerified { verification, .. } if verification == expired),
-            "{}: {error:?}",
-            mode.name
-        );
+        let AcceptError::Refused(refusal) = error else { panic!("{}: {error}", mode.name) };
+        assert_eq!(*refusal.reason(), RefusalReason::Unverified(UnverifiedReason::Expired), "{}", mode.name);
+        assert!(refusal.is_resumption(), "{}", mode.name);
+        assert_eq!(refusal.certificate().unwrap().der(), &alice.chain[0], "{}", mode.name);
         world.clock.seconds.fetch_sub(3 * HOUR, Ordering::SeqCst);
     }
 }

@@ -261,7 +261,7 @@ async fn i4_possession_of_the_key_is_proven_under_every_policy_that_asks() {
     for policy in &ClientAuthPolicy::ALL[1..] {
         let acceptor = pki.acceptor(verifier(*policy).roots([ca.der()]).build().unwrap());
         let error = accept(&acceptor, &pki, Some(&stolen)).await.unwrap_err();
-        assert!(error.to_string().contains("BadSignature"), "{policy}: {error}");
+        assert!(error.to_string().contains("did not prove that it holds"), "{policy}: {error}");
     }
 }
 
@@ -272,11 +272,11 @@ async fn a_refusal_carries_its_reason() {
     let acceptor = pki.acceptor(strict().roots([ca.der()]).build().unwrap());
     let long = ca.client("alice").with(vec![ca.der(); 5]);
     for (identity, reason) in [
-        (Some(&Identity::self_signed("mallory")), "UnknownIssuer"),
-        (None, "peer sent no certificates"),
-        (Some(&long), "TooManyCertificates"),
+        (Some(&Identity::self_signed("mallory")), "unable to get local issuer certificate"),
+        (None, "no client certificate"),
+        (Some(&long), "the client presents 6 certificates, at most 5 are taken"),
     ] {
         let error = accept(&acceptor, &pki, identity).await.unwrap_err().to_string();
-        assert!(error.starts_with("TLS handshake failed: ") && error.contains(reason), "{error}");
+        assert!(error.starts_with("client certificate refused: ") && error.contains(reason), "{error}");
     }
 }

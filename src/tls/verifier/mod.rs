@@ -27,6 +27,7 @@ use super::certificate;
 use super::file::FileRead;
 use super::fingerprint::Fingerprint;
 use super::handshake::{self, Observed, Verified};
+use super::refused::RefusalReason;
 use super::trust::VerifierError;
 use super::verdicts::{Verdict, Verdicts};
 use crate::peer::PeerCertificates;
@@ -272,9 +273,15 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.admit(end_entity, intermediates)?;
+        handshake::note(self, |observed| observed.presented = Some(end_entity.clone().into_owned()));
+        let refuse = |reason| handshake::note(self, |observed| observed.refused = Some(reason));
+        self.admit(end_entity, intermediates).inspect_err(|error| {
+            refuse(error.clone().into());
+        })?;
         if self.policy.verifies() {
-            let verified = self.verify(end_entity, intermediates, now)?;
+            let verified = self.verify(end_entity, intermediates, now).inspect_err(|error| {
+                refuse(RefusalReason::Unverified(reason(error)));
+            })?;
             handshake::note(self, |observed| observed.verified = Some(verified));
         }
         Ok(ClientCertVerified::assertion())

@@ -1,9 +1,12 @@
 //! The example `edge_proxy` as its users have it: the program itself, real clients, and a backend of ours behind it.
 
+mod bodies;
 mod clients;
 mod command_line;
 mod drain;
+mod flags;
 mod heads;
+mod idle;
 mod proxying;
 mod reload;
 
