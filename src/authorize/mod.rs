@@ -16,4 +16,4 @@ pub use glob::GlobError;
 pub use layer::{DeniedResponse, EmptyResponse, RequireClientCertLayer};
 pub use rule::{Rule, RuleError, RuleErrorKind};
 pub use service::{RequireClientCert, ResponseFuture};
-pub use source::{CertificateSource, Evidence, FromConnection};
+pub use source::{CertificateSource, Evidence, FromConnection, NoEvidence};

@@ -5,6 +5,8 @@ mod extract;
 mod fingerprint;
 mod layer;
 mod service;
+#[cfg(feature = "x509")]
+mod source;
 mod trust;
 
 use std::fmt;
@@ -17,6 +19,8 @@ use rustls_pki_types::CertificateDer;
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use layer::ForwardedClientCertLayer;
 pub use service::ReadForwardedClientCert;
+#[cfg(feature = "x509")]
+pub use source::FromForwarded;
 pub use trust::{Hop, TrustedProxies};
 
 use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};

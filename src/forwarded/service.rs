@@ -68,6 +68,8 @@ where
         }
         let outcome = self.reader.receive(&hop, &mut parts.headers);
         parts.extensions.insert(Outcome(outcome));
+        #[cfg(feature = "x509")]
+        crate::identity::Proxied::mark(&mut parts.extensions);
         let body = StripTrailers::new(body, self.reader.owned());
         self.inner.call(Request::from_parts(parts, body))
     }

@@ -13,6 +13,7 @@ mod dialects;
 mod edge_proxy;
 mod forward;
 mod forwarded;
+mod from_forwarded;
 mod hostile;
 mod identity;
 mod names;
