@@ -10,6 +10,7 @@ mod lists;
 mod rule;
 mod service;
 mod source;
+mod uri_glob;
 
 pub use denied::{Denied, Reason};
 pub use glob::GlobError;

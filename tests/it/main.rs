@@ -38,6 +38,7 @@ mod target;
 mod ticket_keys;
 #[cfg(unix)]
 mod trust_lost;
+mod uri_patterns;
 mod verifier;
 mod warnings;
 mod xfcc;
