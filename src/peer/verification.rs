@@ -41,12 +41,15 @@ pub enum UnverifiedReason {
     UnknownRevocationStatus,
     /// A CRL that speaks for its issuer is out of date.
     ExpiredCrl,
-    /// Its extended key usage does not allow client authentication.
+    /// Its key usage or extended key usage does not allow client authentication.
     NotForClientAuth,
     /// A CA certificate used as the client's own.
     CaUsedAsEndEntity,
     /// A name or path length constraint of an issuer forbids it.
     ConstraintViolated,
+    /// An issuer constrains names of a kind that it has and that the verifier can't compare, which are all but DNS names
+    /// and IP addresses. Whether it keeps to the constraint is not known.
+    UnsupportedConstraint,
     /// A signature in the chain does not fit, or its algorithm is not supported.
     BadSignature,
     /// X.509 v1, or a critical extension that the verifier does not know.
@@ -71,6 +74,7 @@ impl UnverifiedReason {
             Self::NotForClientAuth => "unsuitable certificate purpose",
             Self::CaUsedAsEndEntity => "CA certificate used as end entity",
             Self::ConstraintViolated => "issuer constraint violated",
+            Self::UnsupportedConstraint => "unsupported name constraint type",
             Self::BadSignature => "certificate signature failure",
             Self::Unsupported => "unsupported certificate version or critical extension",
             Self::Invalid => "invalid certificate",
@@ -80,7 +84,7 @@ impl UnverifiedReason {
 
 #[cfg(feature = "x509")]
 impl UnverifiedReason {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::NotChecked,
         Self::FailedAtProxy,
         Self::UnknownIssuer,
@@ -92,6 +96,7 @@ impl UnverifiedReason {
         Self::NotForClientAuth,
         Self::CaUsedAsEndEntity,
         Self::ConstraintViolated,
+        Self::UnsupportedConstraint,
         Self::BadSignature,
         Self::Unsupported,
         Self::Invalid,

@@ -28,12 +28,14 @@ mod resumption;
 mod resumption_clients;
 mod revocation;
 mod rules;
+mod schemes;
 mod second_opinion;
 mod serve;
 mod servers;
 mod shutdown;
 mod sni;
 mod spoofing;
+mod strictness;
 mod target;
 mod ticket_keys;
 #[cfg(unix)]
