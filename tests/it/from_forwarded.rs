@@ -21,7 +21,7 @@ use tower_client_cert::{ClientAuthPolicy, ClientIdentity, PeerCertificates, Unve
 
 use crate::harness::{HttpClient, Server, ServerPki, get as request, verifier};
 use crate::log::Log;
-use crate::pki::{Authority, Identity};
+use crate::pki::Authority;
 
 async fn hello(client: ClientIdentity) -> String {
     format!("hello {}", client.common_name().unwrap_or("stranger"))
@@ -200,7 +200,7 @@ async fn a_verifier_of_ones_own_decides_at_the_time_of_the_request_whatever_the_
     let chained = intermediate.client("alice").with([intermediate.der()]);
     let too_long = ca.client("alice").with(std::iter::repeat_n(ca.der(), 5));
     let verdict = |reason| (403, Some(Reason::Unverified(reason)));
-    let expected: [(&str, Identity, (u16, Option<Reason>)); 6] = [
+    let expected = [
         ("alice", ca.client("alice"), (200, None)),
         ("alice by an intermediate", chained, (200, None)),
         ("another CA's", other.client("alice"), verdict(UnverifiedReason::UnknownIssuer)),
