@@ -7,6 +7,9 @@ use std::str::FromStr;
 /// byte and compared so: a host in capitals or a percent-encoded letter is another URI. Who issues certificates
 /// spells them one way.
 ///
+/// A URI whose authority two readers could take for two hosts is none here, as in Go: `https://a.example:x/`,
+/// `https://a%2Fb.example/`, `https://[a].b/`.
+///
 /// ```
 /// use tower_client_cert::identity::Uri;
 ///
