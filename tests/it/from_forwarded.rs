@@ -7,17 +7,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use rustls::pki_types::CertificateDer;
 use rustls::version::TLS13;
 use time::{Duration, OffsetDateTime};
 use tower::ServiceExt as _;
-use tower_client_cert::authorize::{Denied, Reason, RequireClientCertLayer, Rule};
+use tower_client_cert::authorize::{Denied, Evidence, Reason, RequireClientCertLayer, Rule};
 use tower_client_cert::dialect::{Dialect, Envoy, Nginx, Outgoing, Rfc9440, VerifyStatus};
 use tower_client_cert::forwarded::{ForwardedClientCertLayer, FromForwarded, TrustedProxies};
 use tower_client_cert::identity::Identified;
-use tower_client_cert::{ClientAuthPolicy, ClientIdentity, PeerCertificates, UnverifiedReason};
+use tower_client_cert::{
+    ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo, UnverifiedReason, Verification,
+};
 
 use crate::harness::{HttpClient, Server, ServerPki, get as request, verifier};
 use crate::log::Log;
@@ -279,6 +281,29 @@ async fn a_server_that_is_not_set_up_says_so_in_the_log_and_not_to_the_client() 
         assert_eq!((status.as_u16(), reason, body.as_str()), (500, Some(Reason::Misconfigured), ""));
         assert!(log.contains("reason=misconfigured") && log.contains("WARN"), "{log}");
         assert!(log.contains(advice), "{log}");
+    }
+}
+
+/// Somebody else's word for who the client is, further out, is not this connection's.
+#[tokio::test]
+async fn an_identity_from_elsewhere_is_not_taken_for_the_proxys() {
+    let ca = Authority::root("CA");
+    let (proxy, alice) = (ca.client("front-proxy").chain, ca.client("alice").chain);
+    for (told, expected) in [(&alice, (200, "hello alice")), (&proxy, (500, ""))] {
+        let told = told[0].clone();
+        let elsewhere =
+            move |_: &Extensions| Ok(Evidence::new(ClientIdentity::from_der(&told), Verification::Verified));
+        let app = Router::new()
+            .route("/", get(hello))
+            .layer(forwards(Nginx::new(), true))
+            .layer(RequireClientCertLayer::new(Rule::any_certificate()).from_source(elsewhere));
+        let mut request = Request::new(Body::empty());
+        let info = TlsConnectInfo::new(PeerCertificates::unverified(proxy.clone()));
+        request.extensions_mut().insert(info);
+        let response = app.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((status, &body[..]), (expected.0, expected.1.as_bytes()));
     }
 }
 

@@ -111,6 +111,11 @@ fn name_constraints() -> Vec<Case> {
     let network = || GeneralSubtree::IpAddress(CidrSubnet::V4([10, 0, 0, 0], [255, 0, 0, 0]));
     let ip = |ip: &str| vec![SanType::IpAddress(ip.parse().unwrap())];
     let (violated, unsupported) = (Err(ConstraintViolated), Err(UnsupportedConstraint));
+    let both = |params: &mut CertificateParams| {
+        let constraints =
+            NameConstraints { permitted_subtrees: vec![at(), below()], excluded_subtrees: vec![at()] };
+        params.name_constraints = Some(constraints);
+    };
     let ca = Authority::root_with("CA", crate::pki::generate(), permit(at()));
     let by_the_root = ca.issue("alice", |params| params.subject_alt_names = email());
     vec![
@@ -151,6 +156,9 @@ fn name_constraints() -> Vec<Case> {
             YES,
             true,
         ),
+        constrained("two e-mails permitted", permit(at()), [email(), email()].concat(), unsupported, true),
+        // It is known of the host, and there is no e-mail address.
+        constrained("DNS name not permitted, e-mail constrained", both, dns("b.test"), violated, false),
         Case {
             name: "e-mail permitted by the root",
             root: ca.der(),
