@@ -117,6 +117,8 @@ fn name_constraints() -> Vec<Case> {
         params.name_constraints = Some(constraints);
     };
     let ca = Authority::root_with("CA", crate::pki::generate(), permit(at()));
+    let below_it = ca.intermediate_with("intermediate", permit(at()));
+    let twice = below_it.issue("alice", |params| params.subject_alt_names = email()).with([below_it.der()]);
     let by_the_root = ca.issue("alice", |params| params.subject_alt_names = email());
     vec![
         constrained("DNS name permitted", permit(below()), dns("x.a.test"), YES, true),
@@ -159,6 +161,13 @@ fn name_constraints() -> Vec<Case> {
         constrained("two e-mails permitted", permit(at()), [email(), email()].concat(), unsupported, true),
         // It is known of the host, and there is no e-mail address.
         constrained("DNS name not permitted, e-mail constrained", both, dns("b.test"), violated, false),
+        Case {
+            name: "e-mail permitted by the root and below it",
+            root: ca.der(),
+            client: twice,
+            here: unsupported,
+            openssl: true,
+        },
         Case {
             name: "e-mail permitted by the root",
             root: ca.der(),
