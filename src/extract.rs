@@ -8,7 +8,7 @@ use http::request::Parts;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::policy::ClientAuthPolicy;
 
-/// The connection a request came over. Rejects with 500 if nothing puts it on requests.
+/// The connection a request came over: behind a proxy, the proxy's. Rejects with 500 if nothing puts it on requests.
 impl<S: Sync> FromRequestParts<S> for TlsConnectInfo {
     type Rejection = MissingTlsConnectInfo;
 
@@ -19,6 +19,9 @@ impl<S: Sync> FromRequestParts<S> for TlsConnectInfo {
 
 /// The certificates the client presented on this connection. Rejects with 401 if it has none, and with 500 if it can't
 /// have any, because of how the server is set up.
+///
+/// They are those of the connection itself. Behind a proxy that is the proxy's, and the client's are a
+/// [`ForwardedClientCert`](crate::forwarded::ForwardedClientCert).
 ///
 /// Whether they were *verified* is a question of its own: see [`PeerCertificates::verification`].
 impl<S: Sync> FromRequestParts<S> for PeerCertificates {

@@ -54,7 +54,7 @@ impl Rule {
             Node::SanUriGlob(globs) => alt_name(client, SanKind::Uri, |name| match name {
                 // `https://*.example/` is not meant to fit `https://good.example@evil.example/`.
                 SubjectAltName::Uri(uri) if !uri.has_userinfo() => {
-                    Some(globs.iter().any(|glob| glob.matches(uri.as_str())))
+                    Some(globs.iter().any(|glob| glob.matches(uri)))
                 }
                 _ => None,
             }),

@@ -35,6 +35,11 @@ pub enum Reason {
     UntrustedProxy,
     /// `malformed-header`: a trusted proxy forwarded something that is no certificate.
     MalformedHeader,
+    /// `proxy-connection`: the certificate of this connection was asked for, and behind a
+    /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) that is the proxy's.
+    ProxyConnection,
+    /// `misconfigured`: the server is not set up to know whether there is a certificate.
+    Misconfigured,
     /// A closure said no: its name.
     Custom(&'static str),
 }
@@ -57,16 +62,20 @@ impl Reason {
             Self::NoMatch => "no-match",
             Self::UntrustedProxy => "untrusted-proxy",
             Self::MalformedHeader => "malformed-header",
+            Self::ProxyConnection => "proxy-connection",
+            Self::Misconfigured => "misconfigured",
             Self::Custom(name) => name,
         }
     }
 
-    /// 401 if there is no certificate, 403 if it is not the right one, and 400 for a header that can't be read.
+    /// 401 if there is no certificate, 403 if it is not the right one, 400 for a header that can't be read, and 500 if the
+    /// server is not set up for its own rule.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MissingTls | Self::MissingCert => StatusCode::UNAUTHORIZED,
             Self::MalformedHeader => StatusCode::BAD_REQUEST,
+            Self::ProxyConnection | Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::FORBIDDEN,
         }
     }

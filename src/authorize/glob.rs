@@ -4,6 +4,8 @@ use std::fmt;
 /// `/`, `[a-z]` and `[^a-z]` are sets of characters, and a backslash takes away what the next one means. It is always
 /// matched against the whole text.
 ///
+/// Unlike in Go, a set never matches `/` either: nothing but a `/` in the pattern is one in the text.
+///
 /// [`path.Match`]: https://pkg.go.dev/path#Match
 #[derive(Clone)]
 pub(super) struct Glob {
@@ -12,7 +14,7 @@ pub(super) struct Glob {
 }
 
 #[derive(Clone)]
-enum Token {
+pub(super) enum Token {
     Text(Box<str>),
     AnyChar,
     AnyRun,
@@ -24,24 +26,16 @@ impl Glob {
         let mut tokens = Vec::new();
         let mut literal = String::new();
         let mut chars = pattern.chars();
-        while let Some(char) = chars.next() {
-            let token = match char {
-                '*' => Token::AnyRun,
-                '?' => Token::AnyChar,
-                '[' => class(&mut chars)?,
-                '\\' => {
-                    literal.push(chars.next().ok_or(GlobError::TrailingBackslash)?);
-                    continue;
+        while let Some(token) = next(&mut chars)? {
+            match token {
+                Next::Char(char) => literal.push(char),
+                Next::Wild(token) => {
+                    if !literal.is_empty() {
+                        tokens.push(Token::Text(std::mem::take(&mut literal).into()));
+                    }
+                    tokens.push(token);
                 }
-                char => {
-                    literal.push(char);
-                    continue;
-                }
-            };
-            if !literal.is_empty() {
-                tokens.push(Token::Text(std::mem::take(&mut literal).into()));
             }
-            tokens.push(token);
         }
         if !literal.is_empty() {
             tokens.push(Token::Text(literal.into()));
@@ -92,10 +86,29 @@ impl Token {
             Self::AnyChar => text.strip_prefix(|char| char != '/'),
             Self::AnyRun => None,
             Self::Class { negated, ranges } => text.strip_prefix(|char| {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)) != *negated
+                char != '/' && ranges.iter().any(|(low, high)| (*low..=*high).contains(&char)) != *negated
             }),
         }
     }
+}
+
+/// One step through a pattern.
+pub(super) enum Next {
+    /// A character that stands for itself.
+    Char(char),
+    /// Something that stands for others.
+    Wild(Token),
+}
+
+pub(super) fn next(pattern: &mut std::str::Chars<'_>) -> Result<Option<Next>, GlobError> {
+    Ok(Some(match pattern.next() {
+        None => return Ok(None),
+        Some('*') => Next::Wild(Token::AnyRun),
+        Some('?') => Next::Wild(Token::AnyChar),
+        Some('[') => Next::Wild(class(pattern)?),
+        Some('\\') => Next::Char(pattern.next().ok_or(GlobError::TrailingBackslash)?),
+        Some(char) => Next::Char(char),
+    }))
 }
 
 /// What is after a `[`, up to its `]`.
@@ -118,6 +131,10 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
         ranges.push((low, high));
     }
     chars.next();
+    // `[^/]` is how some write what a set is anyway.
+    if !negated && ranges.iter().any(|(low, high)| [*low, *high].contains(&'/')) {
+        return Err(GlobError::Slash);
+    }
     Ok(Token::Class { negated, ranges: ranges.into() })
 }
 
@@ -142,6 +159,9 @@ pub enum GlobError {
     /// A set of characters without its `]`, without characters, or with a range that goes backwards.
     #[error("a `[` without a set of characters and `]`")]
     Class,
+    /// A set of characters with a `/`, which it could not match.
+    #[error("a set of characters never matches `/`: write it outside of the brackets")]
+    Slash,
     /// A backslash with nothing after it.
     #[error("a backslash with nothing after it")]
     TrailingBackslash,
@@ -186,7 +206,8 @@ mod tests {
             ("a???b", "a\u{263a}b", false),
             ("a?b", "a/b", false),
             ("a*b", "a/b", false),
-            ("a[^b]c", "a/c", true),
+            ("a[.-9]c", "a5c", true),
+            ("a[^/]c", "abc", true),
             ("[\\]a]", "]", true),
             ("[\\-]", "-", true),
             ("[x\\-]", "z", false),
@@ -199,9 +220,25 @@ mod tests {
         }
     }
 
+    /// Go's sets match it.
+    #[test]
+    fn a_set_never_matches_a_slash() {
+        for (pattern, text) in [
+            ("a[^b]c", "a/c"),
+            ("a[^/]c", "a/c"),
+            ("a[.-9]c", "a/c"),
+            ("a[^b-y]c", "a/c"),
+            ("[^a]", "/"),
+            ("*[^a]", "a/"),
+            ("[^a]*", "/a"),
+        ] {
+            assert!(!Glob::new(pattern).unwrap().matches(text), "{pattern:?} on {text:?}");
+        }
+    }
+
     #[test]
     fn a_broken_pattern_is_an_error_wherever_it_is_broken() {
-        use GlobError::{Class, TrailingBackslash};
+        use GlobError::{Class, Slash, TrailingBackslash};
         for (pattern, error) in [
             ("a\\", TrailingBackslash),
             ("[]a]", Class),
@@ -216,6 +253,10 @@ mod tests {
             ("a*[", Class),
             ("[a\\", Class),
             ("[b-a]", Class),
+            ("[/]", Slash),
+            ("[a\\/]", Slash),
+            ("[/-9]", Slash),
+            ("[!-/]", Slash),
         ] {
             assert_eq!(Glob::new(pattern).err(), Some(error), "{pattern:?}");
         }

@@ -7,12 +7,13 @@ use tower_layer::Layer;
 use super::denied::{Denied, Reason};
 use super::rule::Rule;
 use super::service::RequireClientCert;
-use super::source::{CertificateSource, FromConnection};
+use super::source::{CertificateSource, Evidence, FromConnection, NoEvidence, Notes};
 use crate::identity::ClientIdentity;
 
 /// Lets in requests whose client certificate a [`Rule`] lets in.
 ///
-/// The others get an empty response: 401 if there is no certificate, 403 if it is the wrong one. Why is in an event
+/// The others get an empty response: 401 if there is no certificate, 403 if it is the wrong one (see
+/// [`Reason::status`] for the rest). Why is in an event
 /// (feature `tracing`) and in the [extensions of the response](Denied), and is not told to the client.
 ///
 /// What is let in carries its [`ClientIdentity`] in the request's extensions, for handlers.
@@ -55,7 +56,8 @@ impl<S, R> RequireClientCertLayer<S, R> {
 }
 
 impl<S: Clone, R: Clone> RequireClientCertLayer<S, R> {
-    /// Takes the certificate from somewhere else, a header of a trusted proxy for example.
+    /// Takes the certificate from somewhere else: [`FromForwarded`](crate::forwarded::FromForwarded) from a header of a
+    /// trusted proxy.
     pub fn from_source<T: CertificateSource>(self, source: T) -> RequireClientCertLayer<T, R> {
         RequireClientCertLayer::with(self.guard.rule.clone(), source, self.guard.response.clone())
     }
@@ -80,39 +82,41 @@ impl<S: Clone, R: Clone> RequireClientCertLayer<S, R> {
 
 impl<S: CertificateSource, R> Guard<S, R> {
     pub(super) fn check(&self, extensions: &Extensions) -> Result<ClientIdentity, Denied> {
-        let evidence = self.source.evidence(extensions).map_err(|reason| {
-            if let Some(hint) = self.source.setup_hint(extensions) {
-                self.warned.call_once(|| warn(hint));
-            }
-            deny(reason, None)
-        })?;
-        let client = evidence.identity.map_err(|error| deny(Reason::Unreadable(error), None))?;
-        match self.rule.check(&client, evidence.verification) {
+        let Evidence { identity, verification, notes } = self
+            .source
+            .evidence(extensions)
+            .map_err(|NoEvidence { reason, notes }| self.deny(reason, None, &notes))?;
+        let client = identity.map_err(|error| self.deny(Reason::Unreadable(error), None, &notes))?;
+        match self.rule.check(&client, verification) {
             Ok(()) => Ok(client),
-            Err(reason) => Err(deny(reason, Some(&client))),
+            Err(reason) => Err(self.deny(reason, Some(&client), &notes)),
         }
     }
-}
 
-/// The event is for those who run the server: it names the client.
-#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn deny(reason: Reason, client: Option<&ClientIdentity>) -> Denied {
-    #[cfg(feature = "tracing")]
-    {
-        let detail: Option<&dyn fmt::Display> = match &reason {
-            Reason::Unreadable(error) => Some(error),
-            Reason::Unverified(reason) => Some(reason),
-            _ => None,
-        };
-        tracing::info!(
-            %reason,
-            detail = detail.map(tracing::field::display),
-            subject = client.map(ClientIdentity::subject).map(crate::printable::printable),
-            fingerprint = client.map(ClientIdentity::fingerprint).map(tracing::field::display),
-            "client certificate denied"
-        );
+    /// The event is for those who run the server: it names the client.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    fn deny(&self, reason: Reason, client: Option<&ClientIdentity>, notes: &Notes) -> Denied {
+        #[cfg(feature = "tracing")]
+        {
+            let why: Option<&dyn fmt::Display> = match &reason {
+                Reason::Unreadable(error) => Some(error),
+                Reason::Unverified(reason) => Some(reason),
+                _ => None,
+            };
+            let detail = notes.detail.as_ref().map(|detail| detail as &dyn fmt::Display).or(why);
+            tracing::info!(
+                %reason,
+                detail = detail.map(crate::printable::printable),
+                subject = client.map(ClientIdentity::subject).map(crate::printable::printable),
+                fingerprint = client.map(ClientIdentity::fingerprint).map(tracing::field::display),
+                "client certificate denied"
+            );
+        }
+        if let Some(hint) = &notes.setup_hint {
+            self.warned.call_once(|| warn(hint));
+        }
+        Denied::new(reason)
     }
-    Denied::new(reason)
 }
 
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::glob::Glob;
 use super::rule::RuleErrorKind;
-use crate::identity::{Sha256, SpiffeId, Uri, check_hostname, is_trust_domain};
+use crate::identity::{Sha256, SpiffeId, check_hostname, is_trust_domain};
 
 /// Sorted, for binary search.
 #[derive(Clone, Debug)]
@@ -63,6 +63,10 @@ impl Hosts {
     }
 
     pub(super) fn parse(text: &str) -> Result<Box<str>, RuleErrorKind> {
+        // As in Skipper, `127.1` is a name: a certificate has no such address.
+        if Networks::parse(text).is_ok() {
+            return Err(RuleErrorKind::IpAddress);
+        }
         check_hostname(text).map_err(RuleErrorKind::Hostname)?;
         Ok(text.to_ascii_lowercase().into())
     }
@@ -139,16 +143,6 @@ impl SpiffePattern {
     pub(super) fn matches(&self, id: &SpiffeId) -> bool {
         *self.trust_domain == *id.trust_domain() && self.path.matches(id.path())
     }
-}
-
-/// A glob over a whole URI that starts with a plain scheme.
-pub(super) fn uri_glob(text: &str) -> Result<Glob, RuleErrorKind> {
-    let (scheme, rest) = text.split_once(':').ok_or(RuleErrorKind::GlobScheme)?;
-    let scheme = scheme.to_ascii_lowercase();
-    if format!("{scheme}:x").parse::<Uri>().is_err() {
-        return Err(RuleErrorKind::GlobScheme);
-    }
-    Glob::new(&format!("{scheme}:{rest}")).map_err(RuleErrorKind::Glob)
 }
 
 /// 64 hexadecimal digits, with colons between the bytes or without, or base64 as in `pin-sha256`.
@@ -231,6 +225,20 @@ mod tests {
             ("*.example.test", None),
         ] {
             assert_eq!(list.contains(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_host() {
+        for address in ["10.0.0.1", "0.0.0.0", "::1", "2001:DB8::1", "::ffff:10.0.0.1", "10.0.0.0/8", "::/0"]
+        {
+            assert_eq!(Hosts::parse(address), Err(RuleErrorKind::IpAddress), "{address}");
+        }
+        for name in ["1.2.3", "127.1", "10.0.0.256", "10.0.0.01", "1.2.3.4.5", "10.0.0.1.test", "*.0.0.1"] {
+            assert!(Hosts::parse(name).is_ok(), "{name}");
+        }
+        for neither in ["[::1]", "fe80::1%eth0", "10.0.0.0/33", "10.0.0.1:443", "a.test:443"] {
+            assert!(matches!(Hosts::parse(neither), Err(RuleErrorKind::Hostname(_))), "{neither}");
         }
     }
 

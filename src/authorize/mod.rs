@@ -10,10 +10,11 @@ mod lists;
 mod rule;
 mod service;
 mod source;
+mod uri_glob;
 
 pub use denied::{Denied, Reason};
 pub use glob::GlobError;
 pub use layer::{DeniedResponse, EmptyResponse, RequireClientCertLayer};
 pub use rule::{Rule, RuleError, RuleErrorKind};
 pub use service::{RequireClientCert, ResponseFuture};
-pub use source::{CertificateSource, Evidence, FromConnection};
+pub use source::{CertificateSource, Evidence, FromConnection, NoEvidence};

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::glob::{Glob, GlobError};
-use super::lists::{Hosts, Networks, Sorted, SpiffePattern, Texts, hash, uri_glob};
+use super::glob::GlobError;
+use super::lists::{Hosts, Networks, Sorted, SpiffePattern, Texts, hash};
+use super::uri_glob::UriGlob;
 use crate::identity::{
     ClientIdentity, DistinguishedName, HostnameError, ParseNameError, Sha256, Uri, UriError, is_trust_domain,
 };
@@ -37,7 +38,7 @@ pub(super) enum Node {
     IssuerDn(Sorted<DistinguishedName>),
     SanDns(Hosts),
     SanUri(Sorted<Uri>),
-    SanUriGlob(Box<[Glob]>),
+    SanUriGlob(Box<[UriGlob]>),
     SpiffeTrustDomain(Texts),
     SpiffeId(Box<[SpiffePattern]>),
     SanIp(Networks),
@@ -84,7 +85,8 @@ impl Rule {
 
     /// An alternative name is one of these hosts, or fits one of these wildcards: Skipper's `mtlsSanDNS()`.
     ///
-    /// The `*` of `*.example.org` stands for exactly one label. Case makes no difference.
+    /// The `*` of `*.example.org` stands for exactly one label. Case makes no difference. An IP address is no host: that is
+    /// [`san_ip`](Self::san_ip).
     ///
     /// # Errors
     ///
@@ -105,13 +107,19 @@ impl Rule {
 
     /// An alternative name is a URI that fits one of these patterns of Go's [`path.Match`]: Skipper's `mtlsSanURI()`.
     ///
+    /// Each part of the pattern is matched with its part of the URI (RFC 3986 section 3): the scheme, what is between `//`
+    /// and the next `/`, `?` or `#`, and the rest. `*`, `?` and sets like `[^a]` never stand for `/`, so that
+    /// `https://*.example/` fits `https://a.example/` and neither `https://evil.test?.example/` nor `https://a.example/b`.
+    /// The brackets of an IPv6 address are escaped: `https://\[2001:db8::*\]/`.
+    ///
     /// [`path.Match`]: https://pkg.go.dev/path#Match
     ///
     /// # Errors
     ///
-    /// If the list is empty, or a pattern is broken or does not start with a plain scheme.
+    /// If the list is empty, or a pattern is broken, does not start with a plain scheme, or could fit no URI because of what
+    /// is between `//` and the next `/`.
     pub fn san_uri_glob<T: AsRef<str>>(patterns: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
-        list("san_uri_glob", patterns, uri_glob).map(|globs| Self(Node::SanUriGlob(globs.into())))
+        list("san_uri_glob", patterns, UriGlob::parse).map(|globs| Self(Node::SanUriGlob(globs.into())))
     }
 
     /// The SPIFFE ID is of one of these trust domains, whatever its path.
@@ -327,6 +335,9 @@ pub enum RuleErrorKind {
     /// It is no host name.
     #[error("not a host name: {0}")]
     Hostname(HostnameError),
+    /// It is an IP address, or a network.
+    #[error("an IP address or a network is no host name: that is the rule `san_ip`")]
+    IpAddress,
     /// It is no URI.
     #[error("not a URI: {0}")]
     Uri(UriError),
@@ -336,6 +347,12 @@ pub enum RuleErrorKind {
     /// A pattern for URIs does not start with a scheme.
     #[error("a pattern for URIs starts with a scheme, as in https://*.example.org/path")]
     GlobScheme,
+    /// A pattern for URIs has something between `//` and the next `/` that no URI has there.
+    #[error(
+        "between // and the next / is a host, which may have wildcards, and no user information; the brackets of an \
+         IPv6 address are escaped, as in https://\\[2001:db8::1\\]/"
+    )]
+    GlobAuthority,
     /// It is no trust domain.
     #[error("not a SPIFFE trust domain: expected something like example.org")]
     TrustDomain,

@@ -54,8 +54,15 @@ impl<'a> Certificate<'a> {
         hex
     }
 
+    /// RFC 5280 section 4.1.2.2 has at most 20 bytes. A longer one is `0x…`: decimal digits cost the square of their
+    /// number, and a client that nobody verified may present as many as it likes.
     pub(super) fn serial_number_decimal(&self) -> String {
-        self.0.serial.to_string()
+        const MAX_BITS: u64 = 20 * 8;
+        if self.0.serial.bits() <= MAX_BITS {
+            self.0.serial.to_string()
+        } else {
+            format!("0x{}", self.serial_number_hex())
+        }
     }
 
     pub(super) fn validity(&self) -> [ASN1Time; 2] {
@@ -167,5 +174,43 @@ mod tests {
             let read = |text: &str| text.parse::<crate::identity::DistinguishedName>().unwrap();
             assert_eq!(read(expected), read(escaped));
         }
+    }
+
+    /// A length, in the shortest form.
+    fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
+        let length = match &length[..] {
+            [0, 0, 0, short @ 0..0x80] => vec![*short],
+            [0, 0, 0, byte] => vec![0x81, *byte],
+            [0, 0, bytes @ ..] => [&[0x82], bytes].concat(),
+            bytes => [&[0x84], bytes].concat(),
+        };
+        [&[tag][..], &length, contents].concat()
+    }
+
+    fn certificate(serial: &[u8]) -> Vec<u8> {
+        let algorithm = der(0x30, &[0x06, 0x03, 0x2B, 0x65, 0x70]);
+        let times = [der(0x17, b"240101000000Z"), der(0x17, b"491231235959Z")].concat();
+        let key = der(0x30, &[algorithm.clone(), der(0x03, &[0; 33])].concat());
+        let tbs =
+            [der(0x02, serial), algorithm.clone(), der(0x30, &[]), der(0x30, &times), der(0x30, &[]), key]
+                .concat();
+        der(0x30, &[der(0x30, &tbs), algorithm, der(0x03, &[0; 65])].concat())
+    }
+
+    #[test]
+    fn a_serial_number_of_31_kb_costs_no_quadratic_time() {
+        let decimal =
+            |serial: &[u8]| Certificate::parse(&certificate(serial)).unwrap().serial_number_decimal();
+        assert_eq!(decimal(&[0]), "0");
+        assert_eq!(decimal(&[0x01, 0x00]), "256");
+        assert_eq!(
+            decimal(&[&[0][..], &[0xFF; 20]].concat()),
+            "1461501637330902918203684832716283019655932542975"
+        );
+        // No more digits than there are in the certificate: nobody has divided anything.
+        assert_eq!(decimal(&[0x01; 21]), format!("0x{}", "01".repeat(21)));
+        let long = [&[0][..], &[0xFF; 31_000]].concat();
+        assert_eq!(decimal(&long), format!("0x{}", "FF".repeat(31_000)));
     }
 }

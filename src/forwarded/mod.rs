@@ -6,6 +6,8 @@ mod fingerprint;
 mod layer;
 mod pass;
 mod service;
+#[cfg(feature = "x509")]
+mod source;
 mod trust;
 
 use std::fmt;
@@ -19,6 +21,8 @@ pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use layer::ForwardedClientCertLayer;
 pub use pass::{PassHeaders, PassHeadersLayer};
 pub use service::ReadForwardedClientCert;
+#[cfg(feature = "x509")]
+pub use source::FromForwarded;
 pub use trust::{Hop, TrustedProxies};
 
 use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};

@@ -67,6 +67,8 @@ where
         let hop = Hop::of(request.extensions(), self.reader.peer_ip(), tls.as_ref());
         let outcome = self.reader.receive_request(&hop, written, &mut request);
         request.extensions_mut().insert(Outcome(outcome));
+        #[cfg(feature = "x509")]
+        crate::identity::Proxied::mark(request.extensions_mut());
         self.inner.call(request.map(|body| StripTrailers::new(body, owned)))
     }
 }

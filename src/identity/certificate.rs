@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -139,7 +139,12 @@ impl ClientIdentity {
             [0, rest @ ..] if !rest.is_empty() => rest,
             serial => serial,
         };
-        serial.iter().map(|byte| format!("{byte:02X}")).collect()
+        let mut hex = String::with_capacity(serial.len().saturating_mul(2));
+        for byte in serial {
+            // `write!` to a string cannot fail.
+            let _ = write!(hex, "{byte:02X}");
+        }
+        hex
     }
 
     /// When it starts to be valid.

@@ -7,12 +7,17 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{ClientIdentity, IdentityError};
+use super::{ClientIdentity, IdentityError, PROXIED_ADVICE, Proxied};
 use crate::extract::PeerCertificatesRejection;
 use crate::peer::{PeerCertificates, UnverifiedReason, Verification};
 
 /// Who the client is: behind [`RequireClientCert`](crate::RequireClientCert), the identity it let in, wherever that
 /// came from; elsewhere, that of this TLS connection, if it was verified.
+///
+/// Behind a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) this TLS connection is a proxy's,
+/// and not the client's. There it is the identity that a [`RequireClientCert`](crate::RequireClientCert) with the source
+/// [`FromForwarded`](crate::forwarded::FromForwarded) has let in, and without one it is refused with status 500 and a
+/// log line.
 ///
 /// It never comes from an unverified certificate, unless a rule on the route said in its name that this is enough. To
 /// look at one regardless, take [`PeerCertificates`] and ask it for its [`identity`](PeerCertificates::identity).
@@ -22,6 +27,11 @@ impl<S: Sync> FromRequestParts<S> for ClientIdentity {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         if let Some(identity) = parts.extensions.get::<Self>() {
             return Ok(identity.clone());
+        }
+        if Proxied::marks(&parts.extensions) {
+            #[cfg(feature = "tracing")]
+            tracing::warn!("ClientIdentity can't be told: {PROXIED_ADVICE}");
+            return Err(ClientIdentityRejection::ProxyConnection);
         }
         let peer = <PeerCertificates as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         match peer.verification() {
@@ -57,6 +67,10 @@ pub enum ClientIdentityRejection {
     /// The certificate can't be read. Status 403.
     #[error("the client certificate cannot be read: {0}")]
     Unreadable(#[from] IdentityError),
+    /// The certificate of this connection is a proxy's, and nobody was let in by what the proxy says. Status 500; what to
+    /// write is in the log, and in this error's text, and not in the response.
+    #[error("who the client is was never asked: {PROXIED_ADVICE}")]
+    ProxyConnection,
 }
 
 impl IntoResponse for ClientIdentityRejection {
@@ -66,6 +80,7 @@ impl IntoResponse for ClientIdentityRejection {
             Self::Unverified(_) | Self::Unreadable(_) => {
                 (StatusCode::FORBIDDEN, self.to_string()).into_response()
             }
+            Self::ProxyConnection => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
 }

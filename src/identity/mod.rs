@@ -17,6 +17,7 @@ mod distinguished_name;
 mod extract;
 mod keyword;
 mod outline;
+mod proxied;
 mod spiffe;
 mod subject_alt_name;
 mod uri;
@@ -28,6 +29,7 @@ pub use distinguished_name::{
 };
 #[cfg(feature = "axum")]
 pub use extract::{ClientIdentityRejection, Identified, IdentifiedRejection};
+pub(crate) use proxied::{ADVICE as PROXIED_ADVICE, Proxied};
 pub(crate) use spiffe::is_trust_domain;
 pub use spiffe::{SpiffeError, SpiffeId};
 pub(crate) use subject_alt_name::check_hostname;

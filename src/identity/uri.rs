@@ -7,6 +7,9 @@ use std::str::FromStr;
 /// byte and compared so: a host in capitals or a percent-encoded letter is another URI. Who issues certificates
 /// spells them one way.
 ///
+/// A URI whose authority two readers could take for two hosts is none here, as in Go: `https://a.example:x/`,
+/// `https://a%2Fb.example/`, `https://[a].b/`.
+///
 /// ```
 /// use tower_client_cert::identity::Uri;
 ///
@@ -42,6 +45,15 @@ impl Uri {
     pub fn authority(&self) -> Option<&str> {
         let (_, rest) = self.text.split_once(':')?;
         rest.strip_prefix("//")?.split(['/', '?', '#']).next()
+    }
+
+    /// What is after the authority, or after the scheme if there is none: path, query and fragment.
+    pub(crate) fn after_authority(&self) -> &str {
+        let after_scheme = self.text.split_once(':').map_or("", |(_, rest)| rest);
+        match self.authority() {
+            Some(authority) => after_scheme.get(authority.len().saturating_add(2)..).unwrap_or_default(),
+            None => after_scheme,
+        }
     }
 
     /// Whether the authority holds user information, as in `https://good.example@evil.example/`.
@@ -90,17 +102,41 @@ impl FromStr for Uri {
         let text = format!("{}{rest}", scheme.to_ascii_lowercase()).into();
         let mut uri = Self { text, userinfo: false };
         uri.userinfo = uri.authority().is_some_and(|authority| authority.contains('@'));
-        // An authority without a host, as in `https:///path`, names nobody.
-        if uri.authority() == Some("") && uri.scheme() != "file" {
-            return Err(UriError::Empty);
+        match uri.authority() {
+            // An authority without a host, as in `https:///path`, names nobody.
+            Some("") if uri.scheme() != "file" => Err(UriError::Empty),
+            Some(authority) if !names_one_host(authority) => Err(UriError::Host),
+            _ => Ok(uri),
         }
-        Ok(uri)
     }
 }
 
 /// RFC 3986's unreserved, reserved and nothing else.
 fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte)
+}
+
+/// Whether every reader finds the same host in an authority, as Go checks it: what is after its last `:` is a port, what
+/// is percent-encoded in it would not be a delimiter, and brackets are around an IPv6 address and nowhere else.
+fn names_one_host(authority: &str) -> bool {
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match host_and_port.strip_prefix('[') {
+        Some(literal) => match literal.split_once(']') {
+            Some((address, port)) => (address, port),
+            None => return false,
+        },
+        None => host_and_port.split_at(host_and_port.find(':').unwrap_or(host_and_port.len())),
+    };
+    let is_port = |port: &str| {
+        port.strip_prefix(':').map_or(port.is_empty(), |port| port.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    // RFC 6874 has `%25` before the zone of an address; elsewhere only what is not ASCII is encoded.
+    let in_brackets = host_and_port.starts_with('[');
+    let encodes_well = host.split('%').skip(1).all(|after| {
+        after.starts_with(|digit: char| matches!(digit, '8'..='9' | 'a'..='f' | 'A'..='F'))
+            || in_brackets && after.starts_with("25")
+    });
+    is_port(port) && encodes_well && !host.contains(['[', ']'])
 }
 
 /// Why a text is no [`Uri`].
@@ -113,6 +149,9 @@ pub enum UriError {
     /// There is nothing after the scheme, or no host after `//`.
     #[error("nothing is named after the scheme")]
     Empty,
+    /// What is after `//` can be read as more than one host.
+    #[error("no one host after //: expected something like example.org:443 or [2001:db8::1]")]
+    Host,
     /// A character that no URI may hold; it must be percent-encoded.
     #[error("a character at byte {offset} that a URI cannot hold")]
     Character {
@@ -161,6 +200,52 @@ mod tests {
             ("https://a/%1g", UriError::PercentEncoding { offset: 10 }),
         ] {
             assert_eq!(text.parse::<Uri>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_authority_names_one_host() {
+        for host in [
+            "a.test",
+            "a.test:443",
+            "a.test:",
+            "u:p@a.test:1",
+            "[::1]",
+            "[::1]:443",
+            "u@[2001:db8::1%25eth0]:1",
+            "b%C3%bc.test",
+        ] {
+            assert!(format!("https://{host}/").parse::<Uri>().is_ok(), "{host}");
+        }
+        for host in [
+            "a.test:x",
+            "a.test:1:2",
+            "a.test:80.example",
+            "[::1",
+            "[::1]x",
+            "[::1]:x",
+            "[[::1]]",
+            "a[b].test",
+            "::1",
+            "a%2F.test",
+            "a%3f.test",
+            "a%23.test",
+            "a%40.test",
+            "a%25.test",
+            "[::1%2F]",
+        ] {
+            assert_eq!(format!("https://{host}/").parse::<Uri>(), Err(UriError::Host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_uri_is_its_parts_put_together() {
+        for text in
+            ["https://a", "https://a/", "https://a?b#c", "https://a#b", "urn:a:b", "file:///x", "x:/y//z"]
+        {
+            let uri = text.parse::<Uri>().unwrap();
+            let authority = uri.authority().map_or(String::new(), |authority| format!("//{authority}"));
+            assert_eq!(format!("{}:{authority}{}", uri.scheme(), uri.after_authority()), text);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::identity::{ClientIdentity, IdentityError};
 /// The client has proven that it holds the private key of [`end_entity`](Self::end_entity), verified or not.
 ///
 /// A clone is a reference count. In axum handlers this type is an extractor; it takes the certificates from the TLS
-/// connection and never from a header.
+/// connection and never from a header. Behind a proxy, the peer is the proxy.
 ///
 /// ```
 /// use rustls_pki_types::CertificateDer;

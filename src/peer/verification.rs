@@ -25,8 +25,10 @@ impl fmt::Display for Verification {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnverifiedReason {
-    /// Nothing was configured to verify it with.
+    /// Nothing was configured to verify it with, or a proxy forwarded it without a verdict.
     NotChecked,
+    /// The proxy that forwarded it says that it is not verified, for a reason that is none of these.
+    FailedAtProxy,
     /// No path to a configured root; self-signed certificates and missing intermediates end here too.
     UnknownIssuer,
     /// Past its `notAfter`, or one of its issuers is.
@@ -39,12 +41,15 @@ pub enum UnverifiedReason {
     UnknownRevocationStatus,
     /// A CRL that speaks for its issuer is out of date.
     ExpiredCrl,
-    /// Its extended key usage does not allow client authentication.
+    /// Its key usage or extended key usage does not allow client authentication.
     NotForClientAuth,
     /// A CA certificate used as the client's own.
     CaUsedAsEndEntity,
     /// A name or path length constraint of an issuer forbids it.
     ConstraintViolated,
+    /// An issuer constrains names of a kind that it has and that the verifier can't compare, which are all but DNS names
+    /// and IP addresses. Whether it keeps to the constraint is not known.
+    UnsupportedConstraint,
     /// A signature in the chain does not fit, or its algorithm is not supported.
     BadSignature,
     /// X.509 version 1, which has no extensions that could say what it is for, or the short-lived version 2.
@@ -61,6 +66,7 @@ impl UnverifiedReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotChecked => "not checked",
+            Self::FailedAtProxy => "verification failed at the proxy",
             Self::UnknownIssuer => "unable to get local issuer certificate",
             Self::Expired => "certificate has expired",
             Self::NotYetValid => "certificate is not yet valid",
@@ -70,6 +76,7 @@ impl UnverifiedReason {
             Self::NotForClientAuth => "unsuitable certificate purpose",
             Self::CaUsedAsEndEntity => "CA certificate used as end entity",
             Self::ConstraintViolated => "issuer constraint violated",
+            Self::UnsupportedConstraint => "unsupported name constraint type",
             Self::BadSignature => "certificate signature failure",
             Self::UnsupportedVersion => "X.509 version 1 or 2 instead of version 3",
             Self::Unsupported => "unhandled critical extension",
@@ -78,8 +85,50 @@ impl UnverifiedReason {
     }
 }
 
+#[cfg(feature = "x509")]
+impl UnverifiedReason {
+    const ALL: [Self; 15] = [
+        Self::NotChecked,
+        Self::FailedAtProxy,
+        Self::UnknownIssuer,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Revoked,
+        Self::UnknownRevocationStatus,
+        Self::ExpiredCrl,
+        Self::NotForClientAuth,
+        Self::CaUsedAsEndEntity,
+        Self::ConstraintViolated,
+        Self::UnsupportedConstraint,
+        Self::BadSignature,
+        Self::Unsupported,
+        Self::Invalid,
+    ];
+
+    /// The reason that a proxy tells in these words.
+    pub(crate) fn from_words(words: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == words)
+    }
+}
+
 impl fmt::Display for UnverifiedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+#[cfg(all(test, feature = "x509"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_known_by_its_words_alone() {
+        for (at, reason) in UnverifiedReason::ALL.into_iter().enumerate() {
+            assert_eq!(UnverifiedReason::from_words(reason.as_str()), Some(reason));
+            assert!(!UnverifiedReason::ALL[..at].contains(&reason), "{reason:?} is there twice");
+        }
+        for words in ["", "SUCCESS", "certificate has expired ", "self-signed certificate"] {
+            assert_eq!(UnverifiedReason::from_words(words), None, "{words:?}");
+        }
     }
 }

@@ -100,6 +100,7 @@ mod tests {
             R::NotForClientAuth,
             R::CaUsedAsEndEntity,
             R::ConstraintViolated,
+            R::UnsupportedConstraint,
             R::BadSignature,
             R::UnsupportedVersion,
             R::Unsupported,

@@ -79,6 +79,44 @@ pub(super) fn public_key(der: &[u8]) -> Option<PublicKey<'_>> {
     Some(PublicKey { algorithm, key })
 }
 
+/// The contents of the extension with this object identifier. `None` if it is not there; of two, the first.
+pub(super) fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
+    let mut tbs = after_validity(certificate)?;
+    tbs.take(SEQUENCE)?; // subject
+    tbs.take(SEQUENCE)?; // subjectPublicKeyInfo
+    tbs.take_optional(ISSUER_UNIQUE_ID);
+    tbs.take_optional(SUBJECT_UNIQUE_ID);
+    let mut extensions = Der(Der(tbs.take_optional(EXTENSIONS)?).take(SEQUENCE)?);
+    while let Some(extension) = extensions.take(SEQUENCE) {
+        let mut extension = Der(extension);
+        if extension.take(OBJECT_IDENTIFIER)? == oid {
+            extension.take_optional(BOOLEAN);
+            return extension.take(OCTET_STRING);
+        }
+    }
+    None
+}
+
+/// The contents of the issuer's name.
+pub(super) fn issuer(certificate: &[u8]) -> Option<&[u8]> {
+    before_issuer(certificate)?.take(SEQUENCE)
+}
+
+fn after_validity(certificate: &[u8]) -> Option<Der<'_>> {
+    let mut tbs = before_issuer(certificate)?;
+    tbs.take(SEQUENCE)?; // issuer
+    tbs.take(SEQUENCE)?; // validity
+    Some(tbs)
+}
+
+fn before_issuer(certificate: &[u8]) -> Option<Der<'_>> {
+    let mut tbs = Der(Der(Der(certificate).take(SEQUENCE)?).take(SEQUENCE)?);
+    tbs.take_optional(VERSION);
+    tbs.take(INTEGER)?; // serialNumber
+    tbs.take(SEQUENCE)?; // signature
+    Some(tbs)
+}
+
 /// What is left to read.
 pub(super) struct Der<'a>(&'a [u8]);
 
@@ -89,10 +127,12 @@ impl<'a> Der<'a> {
 
     /// The contents of the next value, if it has this tag.
     pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (&found, rest) = self.0.split_first()?;
-        if found != tag {
-            return None;
-        }
+        if self.0.first() == Some(&tag) { self.take_any().map(|(_, contents)| contents) } else { None }
+    }
+
+    /// The tag and the contents of the next value.
+    pub(super) fn take_any(&mut self) -> Option<(u8, &'a [u8])> {
+        let (&tag, rest) = self.0.split_first()?;
         let (&length, rest) = rest.split_first()?;
         let (length, rest) = match length {
             0..=0x7F => (usize::from(length), rest),
@@ -112,7 +152,7 @@ impl<'a> Der<'a> {
         };
         let (contents, rest) = rest.split_at_checked(length)?;
         self.0 = rest;
-        Some(contents)
+        Some((tag, contents))
     }
 
     pub(super) fn take_optional(&mut self, tag: u8) -> Option<&'a [u8]> {

@@ -157,7 +157,9 @@ impl RefusalReason {
             Self::Unverified(R::BadSignature) => "bad_signature",
             Self::Unverified(R::UnsupportedVersion) => "unsupported_version",
             Self::Unverified(R::Unsupported) => "unsupported",
-            Self::Unverified(R::Invalid) => "invalid",
+            Self::Unverified(R::UnsupportedConstraint) => "unsupported_constraint",
+            // The second never comes from a handshake.
+            Self::Unverified(R::Invalid | R::FailedAtProxy) => "invalid",
         }
     }
 }

@@ -148,6 +148,46 @@ impl Authority {
     }
 }
 
+/// What rcgen does not make.
+impl Authority {
+    /// A root whose key is of another kind, and with a difference.
+    pub(crate) fn root_with(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = ca_params(name);
+        change(&mut params);
+        Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
+    }
+
+    /// The same certificate but for its signed part, in which `from` becomes `to` each time, and the algorithm outside
+    /// of it, signed again.
+    pub(crate) fn resign(&self, identity: &Identity, from: &[u8], to: &[u8]) -> Identity {
+        let (_, contents) = value(&identity.chain[0]);
+        let (signed, tbs) = value(contents);
+        let rest = &contents[signed..];
+        let (algorithm, _) = value(rest);
+        let (tbs, algorithm) = (der(0x30, &replace(tbs, from, to)), replace(&rest[..algorithm], from, to));
+        let signature = self.issuer.key().sign(&tbs).unwrap();
+        let bits = der(0x03, &[&[0][..], &signature].concat());
+        let mut identity = identity.clone();
+        identity.chain[0] = der(0x30, &[tbs, algorithm, bits].concat()).into();
+        identity
+    }
+}
+
+/// How many bytes the first value takes, and its contents.
+fn value(der: &[u8]) -> (usize, &[u8]) {
+    let (start, length) = match der[1] {
+        0x81 => (3, usize::from(der[2])),
+        0x82 => (4, usize::from(der[2]) << 8 | usize::from(der[3])),
+        length => (2, usize::from(length)),
+    };
+    (start + length, &der[start..start + length])
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let Some(at) = bytes.windows(from.len()).position(|window| window == from) else { return bytes.to_vec() };
+    [&bytes[..at], to, &replace(&bytes[at + from.len()..], from, to)].concat()
+}
+
 impl Identity {
     /// A certificate that its holder signed itself.
     pub(crate) fn self_signed(name: &str) -> Self {

@@ -1,12 +1,15 @@
 //! The matrix: every policy, every kind of client certificate, TLS 1.2 and 1.3, over real sockets.
 
-use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyPair, RsaKeySize};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    KeyPair, KeyUsagePurpose, NameConstraints, RsaKeySize, SanType,
+};
 use rustls::version::{TLS12, TLS13};
 use time::{Duration, OffsetDateTime};
 use tower_client_cert::{ClientAuthPolicy, TlsVersion};
 
 use crate::harness::{ServerPki, verifier, visit};
-use crate::pki::{Authority, Identity, unknown_extension};
+use crate::pki::{Authority, Identity, der, unknown_extension};
 
 /// The table of the crate's documentation: a name for what the client presents, then a cell for each policy that asks.
 const TABLE: &str = include_str!("../../src/docs/policies.md");
@@ -41,6 +44,13 @@ fn present(name: &str, ca: &Authority) -> Option<Identity> {
         "one with extended key usage serverAuth only" => ca
             .issue("server", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
         "one without extended key usage" => ca.issue("alice", |params| params.extended_key_usages.clear()),
+        "one with key usage keyEncipherment only" => {
+            ca.issue("alice", |params| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment])
+        }
+        "one with key usage keyAgreement only" => {
+            ca.issue("alice", |params| params.key_usages = vec![KeyUsagePurpose::KeyAgreement])
+        }
+        "one without key usage" => ca.issue("alice", |params| params.key_usages.clear()),
         "a CA certificate as its own" => {
             ca.issue("ca", |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))
         }
@@ -48,6 +58,24 @@ fn present(name: &str, ca: &Authority) -> Option<Identity> {
         "one with an unknown critical extension" => {
             ca.issue("critical", |params| params.custom_extensions = vec![unknown_extension(true, 1)])
         }
+        "one with `certificatePolicies` marked critical" => ca.issue("alice", |params| {
+            // anyPolicy
+            let policies = der(0x30, &der(0x30, &[0x06, 0x04, 0x55, 0x1D, 0x20, 0x00]));
+            let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 32], policies);
+            extension.set_criticality(true);
+            params.custom_extensions = vec![extension];
+        }),
+        "one with a host that its CA's name constraint does not permit" => {
+            constrained(ca, GeneralSubtree::DnsName("other.test".into()), |_| {})
+        }
+        "one with an e-mail address, its CA's name constraint being about e-mail" => {
+            constrained(ca, GeneralSubtree::Rfc822Name("a.test".into()), |params| {
+                params.subject_alt_names = vec![SanType::Rfc822Name("alice@a.test".try_into().unwrap())];
+            })
+        }
+        "one that is valid since 1969" => ca.issue("alice", |params| {
+            params.not_before = OffsetDateTime::UNIX_EPOCH - Duration::days(1);
+        }),
         "a key of P-384" => curve(&rcgen::PKCS_ECDSA_P384_SHA384),
         "a key of P-521 (aws-lc-rs; ring does not know it)" => curve(&rcgen::PKCS_ECDSA_P521_SHA512),
         "a key of Ed25519" => curve(&rcgen::PKCS_ED25519),
@@ -59,6 +87,19 @@ fn present(name: &str, ca: &Authority) -> Option<Identity> {
         "a certificate whose key it does not have" => ca.client("alice").stolen(),
         _ => panic!("nobody presents {name:?}"),
     })
+}
+
+/// A client of an intermediate that permits these names only.
+fn constrained(
+    ca: &Authority,
+    permitted: GeneralSubtree,
+    change: impl FnOnce(&mut CertificateParams),
+) -> Identity {
+    let issuer = ca.intermediate_with("intermediate", |params| {
+        let constraints = NameConstraints { permitted_subtrees: vec![permitted], excluded_subtrees: vec![] };
+        params.name_constraints = Some(constraints);
+    });
+    issuer.issue("alice", change).with([issuer.der()])
 }
 
 #[tokio::test]
@@ -93,5 +134,5 @@ async fn i9_every_policy_treats_every_certificate_as_the_table_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(rows, 20);
+    assert_eq!(rows, 27);
 }

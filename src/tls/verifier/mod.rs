@@ -1,5 +1,8 @@
 mod builder;
+mod constraints;
 mod refusal;
+mod schemes;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,7 +174,15 @@ impl ClientVerifier {
         let verdict = match self.verdicts.get(&chain, now) {
             Some(verdict) => verdict,
             None => {
-                let verdict = self.build_path(end_entity, intermediates, now)?;
+                let verdict =
+                    self.build_path(end_entity, intermediates, now).map_err(|error| match error {
+                        VerifyError::Webpki(webpki::Error::NameConstraintViolation)
+                            if constraints::are_unsupported(end_entity, intermediates, &self.roots) =>
+                        {
+                            VerifyError::UnsupportedConstraint
+                        }
+                        error => error,
+                    })?;
                 self.verdicts.insert(chain, verdict.clone());
                 verdict
             }
@@ -199,6 +210,9 @@ impl ClientVerifier {
             self.revocation_options(&crls),
             None,
         )?;
+        if !usage::allows_client(end_entity) {
+            return Err(VerifyError::KeyUsage);
+        }
         let path: Vec<_> = path.intermediate_certificates().map(|certificate| certificate.der()).collect();
         let crls_expire = match self.revocation.expiration {
             ExpirationPolicy::Enforce => self.crls_expire.as_slice(),
@@ -245,9 +259,11 @@ impl ClientVerifier {
     fn candidates(
         &self,
         scheme: SignatureScheme,
+        offered: fn(SignatureScheme) -> bool,
     ) -> Result<&'static [&'static dyn SignatureVerificationAlgorithm], rustls::Error> {
         let known = self.algorithms().mapping.iter().find(|(known, _)| *known == scheme);
         known
+            .filter(|_| offered(scheme))
             .map(|(_, candidates)| *candidates)
             .ok_or_else(|| PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
     }
@@ -293,7 +309,8 @@ impl ClientCertVerifier for ClientVerifier {
         end_entity: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verify_handshake(message, end_entity, signed, self.candidates(signed.scheme)?)
+        let candidates = self.candidates(signed.scheme, schemes::offered_under_tls12)?;
+        self.verify_handshake(message, end_entity, signed, candidates)
     }
 
     fn verify_tls13_signature(
@@ -302,20 +319,8 @@ impl ClientCertVerifier for ClientVerifier {
         end_entity: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        use SignatureScheme as S;
-        // RFC 8446 section 4.4.3: neither PKCS#1 nor SHA-1 in a CertificateVerify. Section 4.2.3: the scheme
-        // determines the curve, which rustls has first in its list.
-        if matches!(
-            signed.scheme,
-            S::RSA_PKCS1_SHA1
-                | S::ECDSA_SHA1_Legacy
-                | S::RSA_PKCS1_SHA256
-                | S::RSA_PKCS1_SHA384
-                | S::RSA_PKCS1_SHA512
-        ) {
-            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
-        }
-        let candidates = self.candidates(signed.scheme)?;
+        let candidates = self.candidates(signed.scheme, schemes::offered_under_tls13)?;
+        // RFC 8446 section 4.2.3: the scheme determines the curve, which rustls has first in its list.
         self.verify_handshake(message, end_entity, signed, candidates.get(..1).unwrap_or_default())
     }
 

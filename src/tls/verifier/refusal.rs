@@ -47,6 +47,10 @@ impl From<ChainError> for rustls::Error {
 #[derive(Clone, Debug)]
 pub(super) enum VerifyError {
     NoRoots,
+    /// Its key usage does not allow what a client does with its key.
+    KeyUsage,
+    /// An issuer constrains names of a kind that webpki can't compare.
+    UnsupportedConstraint,
     Webpki(webpki::Error),
 }
 
@@ -60,6 +64,10 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoots => f.write_str("no client CA is configured"),
+            Self::KeyUsage => f.write_str("its key usage has neither digitalSignature nor keyAgreement"),
+            Self::UnsupportedConstraint => {
+                f.write_str("an issuer constrains names of a kind other than DNS names and IP addresses")
+            }
             Self::Webpki(error) => error.fmt(f),
         }
     }
@@ -70,7 +78,12 @@ impl std::error::Error for VerifyError {}
 pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
     use UnverifiedReason as R;
     use webpki::Error as E;
-    let VerifyError::Webpki(error) = error else { return R::NotChecked };
+    let error = match error {
+        VerifyError::NoRoots => return R::NotChecked,
+        VerifyError::KeyUsage => return R::NotForClientAuth,
+        VerifyError::UnsupportedConstraint => return R::UnsupportedConstraint,
+        VerifyError::Webpki(error) => error,
+    };
     match error {
         E::CertExpired { .. } => R::Expired,
         E::CertNotValidYet { .. } => R::NotYetValid,

@@ -1,0 +1,68 @@
+//! Name constraints (RFC 5280 section 4.2.1.10) that webpki can't judge.
+//!
+//! It compares DNS names and IP addresses. A name of any other kind under a constraint of the same kind it refuses, and
+//! says "violated" of it as of the others.
+
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+
+use crate::tls::certificate::{Der, SEQUENCE, extension, issuer};
+
+const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
+
+const PERMITTED: u8 = 0xA0;
+const EXCLUDED: u8 = 0xA1;
+
+/// Kinds of `GeneralName`, a bit each by the number of the kind.
+type Kinds = u16;
+
+const DNS: Kinds = 1 << 2;
+const DIRECTORY: Kinds = 1 << 4;
+const IP: Kinds = 1 << 7;
+
+/// Whether there is a name of a kind that webpki can't compare, and an issuer constrains that kind.
+pub(super) fn are_unsupported(
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    roots: &[TrustAnchor<'_>],
+) -> bool {
+    let chain = || std::iter::once(end_entity).chain(intermediates);
+    // A subject is a directory name, and every certificate has one.
+    let names = chain().fold(DIRECTORY, |kinds, certificate| kinds | alt_names(certificate));
+    let is_above = |root: &&TrustAnchor<'_>| chain().any(|below| issuer(below) == Some(&*root.subject));
+    let by_roots = roots.iter().filter(is_above).filter_map(|root| root.name_constraints.as_deref());
+    let by_intermediates = intermediates.iter().filter_map(|issuer| {
+        let mut value = Der::new(extension(issuer, NAME_CONSTRAINTS)?);
+        value.take(SEQUENCE)
+    });
+    let constrained = by_roots.chain(by_intermediates).fold(0, |kinds, value| kinds | constraints(value));
+    names & constrained & !(DNS | IP) != 0
+}
+
+fn alt_names(certificate: &[u8]) -> Kinds {
+    let names = extension(certificate, ALT_NAMES).and_then(|value| Der::new(value).take(SEQUENCE));
+    let mut names = Der::new(names.unwrap_or_default());
+    let mut kinds = 0;
+    while let Some((tag, _)) = names.take_any() {
+        kinds |= kind(tag);
+    }
+    kinds
+}
+
+/// The kinds in the contents of a `NameConstraints`.
+fn constraints(value: &[u8]) -> Kinds {
+    let mut value = Der::new(value);
+    let mut kinds = 0;
+    for subtrees in [PERMITTED, EXCLUDED] {
+        let mut subtrees = Der::new(value.take_optional(subtrees).unwrap_or_default());
+        while let Some(subtree) = subtrees.take(SEQUENCE) {
+            kinds |= Der::new(subtree).take_any().map_or(0, |(base, _)| kind(base));
+        }
+    }
+    kinds
+}
+
+/// The number is in the low five bits of a tag; the others are the same for all kinds, or primitive and constructed.
+fn kind(tag: u8) -> Kinds {
+    1_u16.checked_shl(u32::from(tag & 0x1F)).unwrap_or(0)
+}
