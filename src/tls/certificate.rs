@@ -4,7 +4,7 @@
 //! policies that take any certificate the handshake's signature must be checked all the same.
 
 /// The parts of a certificate that prove possession: what kind of key it holds, and the key.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey<'a> {
     /// The contents of the `AlgorithmIdentifier`, which is how rustls' algorithms name the keys they take.
     pub(super) algorithm: &'a [u8],
@@ -12,11 +12,11 @@ pub(super) struct PublicKey<'a> {
     pub(super) key: &'a [u8],
 }
 
-const BOOLEAN: u8 = 0x01;
+pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const BIT_STRING: u8 = 0x03;
+pub(super) const OCTET_STRING: u8 = 0x04;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
@@ -80,6 +80,7 @@ pub(super) fn public_key(der: &[u8]) -> Option<PublicKey<'_>> {
 }
 
 /// What is left to read.
+#[derive(Clone, Debug)]
 pub(super) struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
@@ -119,8 +120,29 @@ impl<'a> Der<'a> {
         if self.0.first() == Some(&tag) { self.take(tag) } else { None }
     }
 
+    /// The next value, whatever its tag: tag and contents.
+    pub(super) fn any(&mut self) -> Option<(u8, &'a [u8])> {
+        let tag = *self.0.first()?;
+        Some((tag, self.take(tag)?))
+    }
+
+    /// The next value with this tag, tag and length included.
+    pub(super) fn whole(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let before = self.0;
+        self.take(tag)?;
+        before.get(..before.len() - self.0.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A bit string of whole bytes.
-    fn bits(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn bits(&mut self) -> Option<&'a [u8]> {
         match self.take(BIT_STRING)?.split_first()? {
             (0, bits) => Some(bits),
             _ => None,
@@ -131,7 +153,7 @@ impl<'a> Der<'a> {
         self.take_optional(UTC_TIME).or_else(|| self.take(GENERALIZED_TIME))
     }
 
-    fn end(&self) -> Option<()> {
+    pub(super) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod certificate;
+mod crl;
 mod endpoint;
 #[cfg_attr(not(feature = "reload"), allow(dead_code))]
 mod file;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
-use webpki::{CertRevocationList, OwnedCertRevocationList};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::crl::{Given, Roots};
 use super::file::FileRead;
-use super::validity;
 use crate::policy::ClientAuthPolicy;
 
 /// Where certificates come from; read when the verifier is built.
@@ -26,13 +25,6 @@ pub(super) enum RootSource {
 pub(super) enum CrlSource {
     Bytes(Bytes),
     Crls(Vec<CertificateRevocationListDer<'static>>),
-}
-
-/// A CRL, as webpki takes it and as it came.
-pub(super) struct Crl {
-    pub(super) parsed: CertRevocationList<'static>,
-    pub(super) der: CertificateRevocationListDer<'static>,
-    pub(super) next_update: UnixTime,
 }
 
 #[derive(Clone, Debug)]
@@ -57,9 +49,12 @@ impl Bytes {
 }
 
 impl RootSource {
-    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>, roots: &mut Roots) -> Result<(), VerifierError> {
         let (origin, certificates) = match self {
-            Self::Store(store) => return Ok(store.roots.clone()),
+            Self::Store(store) => {
+                store.roots.iter().for_each(|anchor| roots.add(anchor.clone(), None));
+                return Ok(());
+            }
             Self::Certificates(certificates) => (Origin(None), certificates),
             Self::Bytes(bytes) => {
                 let (origin, bytes) = bytes.read(files)?;
@@ -70,19 +65,22 @@ impl RootSource {
                 (origin, certificates)
             }
         };
-        let anchor = |(index, certificate)| match webpki::anchor_from_trusted_cert(certificate) {
-            Ok(anchor) => Ok(anchor.to_owned()),
-            Err(error) => {
-                let reason = error.to_string();
-                Err(VerifierError::BadCertificate { origin: origin.clone(), index, reason })
-            }
-        };
-        certificates.iter().enumerate().map(anchor).collect()
+        for (index, certificate) in certificates.into_iter().enumerate() {
+            let anchor = match webpki::anchor_from_trusted_cert(&certificate) {
+                Ok(anchor) => anchor.to_owned(),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Err(VerifierError::BadCertificate { origin, index, reason });
+                }
+            };
+            roots.add(anchor, Some(certificate));
+        }
+        Ok(())
     }
 }
 
 impl CrlSource {
-    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Crl>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Given>, VerifierError> {
         let (origin, crls) = match self {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
@@ -94,14 +92,8 @@ impl CrlSource {
                 (origin, crls)
             }
         };
-        let parse = |(index, der): (usize, CertificateRevocationListDer<'static>)| {
-            let bad = |reason| VerifierError::BadCrl { origin: origin.clone(), index, reason };
-            let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| bad(error.to_string()))?;
-            let next_update =
-                validity::next_update(&der).ok_or_else(|| bad("it has no nextUpdate".to_owned()))?;
-            Ok(Crl { parsed: parsed.into(), der, next_update })
-        };
-        crls.into_iter().enumerate().map(parse).collect()
+        let given = |(index, der)| Given { origin: origin.clone(), index, der };
+        Ok(crls.into_iter().enumerate().map(given).collect())
     }
 }
 
@@ -176,14 +168,17 @@ pub enum VerifierError {
         /// The file.
         origin: Origin,
     },
-    /// A CRL does not parse.
-    #[error("CRL {index} (from 0) of {origin} can't be used: {reason}")]
+    /// A CRL can't be read, or can't be judged and no other covers what it is for.
+    #[error("the {crl}, can't be used ({index}, from 0, of {origin}): {reason}")]
     BadCrl {
         /// The file.
         origin: Origin,
         /// Which one, from 0.
         index: usize,
-        /// What webpki says.
+        /// Its issuer, number and date, as far as they can be read: "CRL of CN=client CA, number 7, of 2026-11-25
+        /// 04:05:06 UTC".
+        crl: String,
+        /// Why, and what to do.
         reason: String,
     },
     /// The names of the client CAs do not fit into a `CertificateRequest` that clients can be relied on to take.
@@ -206,6 +201,17 @@ pub enum VerifierError {
     /// rustls cannot work with the provider.
     #[error("the crypto provider can't be used: {0}")]
     UnusableProvider(rustls::Error),
+}
+
+impl VerifierError {
+    pub(super) fn bad_crl(
+        origin: Origin,
+        index: usize,
+        crl: &impl fmt::Display,
+        reason: &impl fmt::Display,
+    ) -> Self {
+        Self::BadCrl { origin, index, crl: crl.to_string(), reason: reason.to_string() }
+    }
 }
 
 /// The file that certificates or CRLs came from, if they came from one.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::{CertificateError, OtherError};
 
 use crate::peer::UnverifiedReason;
+use crate::tls::crl::Refusal;
 
 /// A chain that no policy takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,27 @@ impl From<ChainError> for rustls::Error {
 pub(super) enum VerifyError {
     NoRoots,
     Webpki(webpki::Error),
+    Revocation(Refusal),
+}
+
+impl VerifyError {
+    /// Of webpki, which tried all paths, and of what was refused to it.
+    pub(super) fn of_paths(error: webpki::Error, refusal: Option<Refusal>) -> Self {
+        match refusal {
+            // It has no more to say than it was told.
+            Some(refusal) if error == TOLD => Self::Revocation(refusal),
+            _ => Self::Webpki(error),
+        }
+    }
+}
+
+/// What webpki is told of every path that is refused for its CRLs. It ranks it above what is wrong with other paths.
+const TOLD: webpki::Error = webpki::Error::CertRevoked;
+
+impl From<Refusal> for webpki::Error {
+    fn from(_: Refusal) -> Self {
+        TOLD
+    }
 }
 
 impl From<webpki::Error> for VerifyError {
@@ -61,6 +83,7 @@ impl fmt::Display for VerifyError {
         match self {
             Self::NoRoots => f.write_str("no client CA is configured"),
             Self::Webpki(error) => error.fmt(f),
+            Self::Revocation(_) => reason(self).fmt(f),
         }
     }
 }
@@ -70,23 +93,24 @@ impl std::error::Error for VerifyError {}
 pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
     use UnverifiedReason as R;
     use webpki::Error as E;
-    let VerifyError::Webpki(error) = error else { return R::NotChecked };
+    let error = match error {
+        VerifyError::NoRoots => return R::NotChecked,
+        VerifyError::Revocation(Refusal::Unknown) => return R::UnknownRevocationStatus,
+        VerifyError::Revocation(Refusal::NotYetValid) => return R::CrlNotYetValid,
+        VerifyError::Revocation(Refusal::Expired) => return R::ExpiredCrl,
+        VerifyError::Revocation(Refusal::Revoked) => return R::Revoked,
+        VerifyError::Webpki(error) => error,
+    };
     match error {
         E::CertExpired { .. } => R::Expired,
         E::CertNotValidYet { .. } => R::NotYetValid,
-        E::CertRevoked => R::Revoked,
-        E::UnknownRevocationStatus => R::UnknownRevocationStatus,
-        E::CrlExpired { .. } => R::ExpiredCrl,
         E::UnknownIssuer => R::UnknownIssuer,
         E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => R::NotForClientAuth,
         E::CaUsedAsEndEntity => R::CaUsedAsEndEntity,
         E::NameConstraintViolation | E::PathLenConstraintViolated => R::ConstraintViolated,
         E::InvalidSignatureForPublicKey
-        | E::InvalidCrlSignatureForPublicKey
         | E::UnsupportedSignatureAlgorithmContext(_)
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
-        | E::UnsupportedCrlSignatureAlgorithmContext(_)
-        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
         E::UnsupportedCertVersion | E::UnsupportedCriticalExtension => R::Unsupported,
         _ => R::Invalid,
     }
@@ -101,7 +125,7 @@ impl From<VerifyError> for rustls::Error {
             R::Expired => C::Expired,
             R::NotYetValid => C::NotValidYet,
             R::Revoked => C::Revoked,
-            R::UnknownRevocationStatus => C::UnknownRevocationStatus,
+            R::UnknownRevocationStatus | R::CrlNotYetValid => C::UnknownRevocationStatus,
             R::ExpiredCrl => C::ExpiredRevocationList,
             R::UnknownIssuer | R::NotChecked => C::UnknownIssuer,
             R::NotForClientAuth => C::InvalidPurpose,
