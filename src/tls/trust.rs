@@ -169,7 +169,7 @@ pub enum VerifierError {
         origin: Origin,
     },
     /// A CRL can't be read, or can't be judged and no other covers what it is for.
-    #[error("the {crl}, can't be used ({index}, from 0, of {origin}): {reason}")]
+    #[error("CRL {index} (from 0) of {origin}, the {crl}, can't be used: {reason}")]
     BadCrl {
         /// The file.
         origin: Origin,

@@ -1,6 +1,7 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
 mod forge;
+mod forge_crl;
 mod harness;
 mod log;
 mod pki;
@@ -8,6 +9,7 @@ mod pki;
 mod authorize;
 #[cfg(unix)]
 mod backend;
+mod crl_sets;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;

@@ -131,7 +131,7 @@ impl Crls {
         }
         #[cfg(feature = "tracing")]
         tracing::warn!(
-            "passing over the {title} ({index}, from 0, of {origin}): {limit}. Who is good is for another CRL of this CA to say"
+            "CRL {index} (from 0) of {origin}, the {title}, is passed over for another of this CA: {limit}"
         );
         Ok(())
     }
@@ -185,14 +185,17 @@ impl Crls {
         });
         let mut line: Vec<_> = line.map(|other| (other.this_update, other.next_update)).collect();
         line.sort_unstable();
-        let mut ends = None;
+        let mut reign: Option<(UnixTime, UnixTime)> = None;
         for (begins, next) in line {
-            // The newest of those that have begun counts, whatever came before.
-            if ends.is_none_or(|ends| begins <= now || begins <= ends) {
-                ends = Some(next);
-            }
+            reign = match reign {
+                // As new as the one before, and sorted after it: both count until the first ends.
+                Some((began, ends)) if began == begins => Some((began, ends)),
+                Some((began, ends)) if begins > now && begins > ends => Some((began, ends)),
+                // The newest of those that have begun counts, whatever came before.
+                _ => Some((begins, next)),
+            };
         }
-        ends.unwrap_or(list.next_update)
+        reign.map_or(list.next_update, |(_, ends)| ends)
     }
 
     /// Whether no certificate of a path is revoked, and for how long that is true.
