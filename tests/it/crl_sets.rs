@@ -85,9 +85,7 @@ impl World {
                     if !points.is_empty() {
                         let value = distribution_points(points, reasons);
                         let oid = [2, 5, 29, 31];
-                        params
-                            .custom_extensions
-                            .push(rcgen::CustomExtension::from_oid_content(&oid, value));
+                        params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&oid, value));
                     }
                 });
                 let identity = identity.with(intermediates.iter().map(Authority::der));
@@ -120,7 +118,8 @@ impl World {
     /// What OpenSSL says of each client: the numbers of the errors below the root.
     fn openssl<'a>(&self, set: impl Iterator<Item = &'a List>, now: i64) -> BTreeMap<&str, Vec<u32>> {
         let path = |name: &str| self.folder.path().join(name);
-        let lists: String = set.map(|list| pem::encode(&pem::Pem::new("X509 CRL", list.der.as_ref()))).collect();
+        let lists: String =
+            set.map(|list| pem::encode(&pem::Pem::new("X509 CRL", list.der.as_ref()))).collect();
         std::fs::write(path("set.crl"), &lists).unwrap();
         let mut command = Command::new("openssl");
         command.args(["verify", "-no-CApath", "-no-CAstore", "-crl_check_all", "-attime", &now.to_string()]);
@@ -240,7 +239,11 @@ impl Random {
                 let serial = der(0x82, &integer(signer as u64 + 1));
                 let value = der(0x30, &[names, serial].concat());
                 let roots = signer < 2;
-                crl.extensions.push(if roots { extension(35, false, &value) } else { authority_key(authority) });
+                crl.extensions.push(if roots {
+                    extension(35, false, &value)
+                } else {
+                    authority_key(authority)
+                });
             }
             _ => crl.extensions.push(authority_key(authority)),
         }
@@ -339,7 +342,10 @@ fn crl_sets_are_judged_as_openssl_does_or_more_strictly_and_the_guide_says_where
             let ours = match &built {
                 Ok(verifier) => judge(verifier, &client.identity.chain, now),
                 Err(error) => {
-                    assert!(error.contains("CRL of CN=") && error.contains(" UTC, can't be used: "), "{error}");
+                    assert!(
+                        error.contains("CRL of CN=") && error.contains(" UTC, can't be used: "),
+                        "{error}"
+                    );
                     refused += 1;
                     continue;
                 }
@@ -355,8 +361,9 @@ fn crl_sets_are_judged_as_openssl_does_or_more_strictly_and_the_guide_says_where
                     };
                     let known = match reason {
                         UnverifiedReason::ExpiredCrl => set.iter().any(expired).then_some("has expired"),
-                        UnverifiedReason::UnknownRevocationStatus | UnverifiedReason::CrlNotYetValid => words()
-                            .find(|words| ["delta", "indirect", "`onlySomeReasons`"].contains(words)),
+                        UnverifiedReason::UnknownRevocationStatus | UnverifiedReason::CrlNotYetValid => {
+                            words().find(|words| ["delta", "indirect", "`onlySomeReasons`"].contains(words))
+                        }
                         UnverifiedReason::Revoked => words()
                             .find(|words| *words != "critical extension")
                             .or_else(|| set.iter().any(tie).then_some("`thisUpdate` is the same")),

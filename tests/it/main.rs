@@ -10,6 +10,7 @@ mod authorize;
 #[cfg(unix)]
 mod backend;
 mod crl_sets;
+mod crls;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;

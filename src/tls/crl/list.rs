@@ -116,6 +116,11 @@ impl List {
         signers.push((key, signed));
         signed
     }
+
+    #[cfg(test)]
+    pub(super) fn signers_remembered(&self) -> usize {
+        self.signers.lock().unwrap().len()
+    }
 }
 
 impl fmt::Debug for List {

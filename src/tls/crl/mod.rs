@@ -10,6 +10,8 @@ mod list;
 mod roots;
 mod scope;
 mod signer;
+#[cfg(test)]
+mod tests;
 mod title;
 
 use std::cmp::Reverse;

@@ -6,6 +6,7 @@ mod drain;
 mod heads;
 mod proxying;
 mod reload;
+mod trust_lost;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
