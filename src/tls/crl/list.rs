@@ -313,7 +313,7 @@ impl<'a> Entry<'a> {
             let extension = Extension::read(&mut extensions)?;
             match extension.oid {
                 extension::CERTIFICATE_ISSUER => {
-                    this.issuer = Some(extension::directory_name(extension.value))
+                    this.issuer = Some(extension::directory_name(extension.value));
                 }
                 unknown if extension.critical => this.unknown = Some(unknown),
                 extension::REASON_CODE => {

@@ -100,6 +100,9 @@ impl ClientVerifierBuilder {
 
     /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
     ///
+    /// Which of them counts for a certificate does not depend on their order, and is told in the [crate's
+    /// documentation](crate#revocation).
+    ///
     /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
     /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
     /// [`allow_unknown_revocation_status`](Self::allow_unknown_revocation_status) and
@@ -129,7 +132,7 @@ impl ClientVerifierBuilder {
         self
     }
 
-    /// Take a certificate whose issuer has no CRL among those given for one that is not revoked.
+    /// Take a certificate that no CRL among those given is for, for one that is not revoked.
     pub fn allow_unknown_revocation_status(mut self) -> Self {
         self.revocation.allow_unknown = true;
         self
@@ -182,8 +185,8 @@ impl ClientVerifierBuilder {
     ///
     /// # Errors
     ///
-    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a policy that verifies has no
-    /// roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
+    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a CRL can't be judged and no
+    /// other covers what it is for; if a policy that verifies has no roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
     pub fn build(mut self) -> Result<Arc<ClientVerifier>, VerifierError> {
         let provider = self
             .provider
