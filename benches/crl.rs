@@ -9,11 +9,12 @@ mod forge_crl;
 #[allow(dead_code)]
 mod pki;
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tower_client_cert::ClientAuthPolicy;
 
 use crate::forge_crl::{Entry, ForgedCrl};
@@ -22,41 +23,52 @@ use crate::pki::Authority;
 const CLIENTS: u32 = 200;
 
 fn main() {
-    // A process for each, so that one does not reuse the memory of another. `cargo bench` passes `--bench`.
-    if let Some(entries) = std::env::args().nth(1).and_then(|argument| argument.parse().ok()) {
-        return measure(entries);
+    // A process for each, since another's memory would be reused. `cargo bench` itself passes `--bench`.
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, entries, folder] = &*arguments {
+        return measure(entries, Path::new(folder));
     }
     println!(
-        "| entries | DER | start | memory | a new client | a client seen before |\n|---|---|---|---|---|---|"
+        "| entries | PEM | start | memory | a new client | a client seen before |\n|---|---|---|---|---|---|"
     );
     for entries in [0, 1_000, 100_000, 1_000_000] {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(entries, folder.path());
         let itself = std::env::current_exe().unwrap();
-        assert!(Command::new(itself).arg(entries.to_string()).status().unwrap().success());
+        let status = Command::new(itself).arg(entries.to_string()).arg(folder.path()).status();
+        assert!(status.unwrap().success());
     }
 }
 
-fn measure(entries: u64) {
-    let now = UnixTime::now();
+fn prepare(entries: u64, folder: &Path) {
     let ca = Authority::root("client CA");
-    let clients: Vec<_> = (0..CLIENTS).map(|number| ca.client(&format!("client {number}")).chain).collect();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("crl.pem");
-    let bytes = {
-        let mut crl = ForgedCrl::new(now.as_secs() as i64 - 60, now.as_secs() as i64 + 86_400);
-        // Scattered, as random serial numbers are.
-        crl.entries =
-            (1..=entries).map(|entry| Entry::new(entry.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1)).collect();
-        let crl = crl.of(&ca);
-        std::fs::write(&path, pem::encode(&pem::Pem::new("X509 CRL", crl.as_ref()))).unwrap();
-        crl.len()
-    };
+    std::fs::write(folder.join("ca.der"), ca.der()).unwrap();
+    for number in 0..CLIENTS {
+        let client = ca.client(&format!("client {number}"));
+        std::fs::write(folder.join(number.to_string()), &client.chain[0]).unwrap();
+    }
+    let now = UnixTime::now().as_secs() as i64;
+    let mut crl = ForgedCrl::new(now - 60, now + 86_400);
+    // Scattered, as random serial numbers are.
+    crl.entries =
+        (1..=entries).map(|entry| Entry::new(entry.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1)).collect();
+    let pem = pem::encode(&pem::Pem::new("X509 CRL", crl.of(&ca).as_ref()));
+    std::fs::write(folder.join("crl.pem"), pem).unwrap();
+}
+
+fn measure(entries: &str, folder: &Path) {
+    let now = UnixTime::now();
+    let read = |name: &str| CertificateDer::from(std::fs::read(folder.join(name)).unwrap());
+    let clients: Vec<_> = (0..CLIENTS).map(|number| vec![read(&number.to_string())]).collect();
+    let path = folder.join("crl.pem");
+    let bytes = std::fs::metadata(&path).unwrap().len();
 
     let before = resident();
     let start = Instant::now();
     let verifier = ClientAuthPolicy::RequireAndVerifyClientCert
         .verifier()
         .provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .roots([ca.der()])
+        .roots([read("ca.der")])
         .crls_from_file(&path)
         .build()
         .unwrap();

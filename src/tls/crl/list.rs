@@ -1,6 +1,5 @@
 //! One certificate revocation list (RFC 5280 section 5): read once, then asked for serial numbers.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -285,9 +284,25 @@ impl Index {
                 index.sorted.push(u32::try_from(place).map_err(|_| malformed())?);
             }
         }
-        index.sorted.shrink_to_fit();
-        index.sorted.sort_unstable_by(|one, other| compare(entries, *one, *other));
+        index.sort(entries);
         Ok(index)
+    }
+}
+
+impl Index {
+    /// By the first bytes, which are at hand, and by the others only where these are the same.
+    fn sort(&mut self, entries: &[u8]) {
+        let first = |place: u32| {
+            let mut first = [0; 8];
+            first.iter_mut().zip(serial_at(entries, place)).for_each(|(first, byte)| *first = *byte);
+            u64::from_be_bytes(first)
+        };
+        let mut places: Vec<_> = self.sorted.iter().map(|place| (first(*place), *place)).collect();
+        places.sort_unstable_by(|(one, one_place), (other, other_place)| {
+            one.cmp(other).then_with(|| serial_at(entries, *one_place).cmp(serial_at(entries, *other_place)))
+        });
+        self.sorted = places.into_iter().map(|(_, place)| place).collect();
+        self.sorted.shrink_to_fit();
     }
 }
 
@@ -324,10 +339,6 @@ impl<'a> Entry<'a> {
         }
         Some(this)
     }
-}
-
-fn compare(entries: &[u8], one: u32, other: u32) -> Ordering {
-    serial_at(entries, one).cmp(serial_at(entries, other))
 }
 
 fn serial_at(entries: &[u8], place: u32) -> &[u8] {
