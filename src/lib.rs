@@ -101,6 +101,10 @@
 //!
 #![doc = include_str!("docs/go.md")]
 //!
+//! # Revocation
+//!
+#![doc = include_str!("docs/revocation.md")]
+//!
 //! # Trust over time
 //!
 //! A certificate is checked at one moment; connections and sessions live on. Sessions are resumed only where a full

@@ -97,7 +97,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) header_timeout: Duration,
 
-    /// How long requests under way may go on after SIGTERM or Ctrl-C, in seconds
+    /// How long requests under way may go on after SIGTERM or Ctrl-C, and on a connection whose certificate is not
+    /// taken any more, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) drain_timeout: Duration,
 }

@@ -43,7 +43,7 @@ use crate::args::{Args, BackendAddress};
 use crate::demo::Demonstration;
 use crate::pki::{Pki, PkiError};
 use crate::proxy::{Backend, proxy};
-use crate::server::Server;
+use crate::server::{Server, Timeouts};
 use crate::tls::TlsError;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
@@ -134,7 +134,8 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
 
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
     let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, &args.forwarding);
-    let server = Server::start(tcp, acceptor, proxy, args.header_timeout);
+    let timeouts = Timeouts { header: args.header_timeout, drain: args.drain_timeout };
+    let server = Server::start(tcp, acceptor, proxy, timeouts);
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
         let demonstration = Demonstration {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 use tower::{Layer as _, ServiceExt as _};
-use tower_client_cert::{Captured, ClientCertAcceptor, TlsConnectInfo, TlsListener};
+use tower_client_cert::{Captured, ClientCertAcceptor, TlsConnectInfo, TlsListener, TrustLost};
 
 use crate::idle::Activity;
 use crate::proxy::Proxy;
@@ -28,7 +29,25 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    connection: Arc<(ClientCertAcceptor, TlsConnectInfo)>,
     _open: watch::Receiver<()>,
+}
+
+impl Peer {
+    /// Waits until its certificate is no longer worth what it was.
+    pub(crate) async fn trust_lost(&self) -> TrustLost {
+        let (acceptor, info) = &*self.connection;
+        acceptor.trust_lost(info).await
+    }
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// To send the head of a request.
+    pub(crate) header: Duration,
+    /// To end what is under way on a connection whose certificate has lost its worth.
+    pub(crate) drain: Duration,
 }
 
 /// A server that runs.
@@ -42,7 +61,7 @@ impl Server {
         tcp: TcpListener,
         acceptor: ClientCertAcceptor,
         proxy: Proxy,
-        header_timeout: Duration,
+        timeouts: Timeouts,
     ) -> Self {
         let tcp = tcp.tap_io(|tcp| {
             // Without it the server still works.
@@ -54,9 +73,8 @@ impl Server {
             loop {
                 tokio::select! {
                     (stream, address) = listener.accept() => {
-                        let peer = Peer { address, _open: stopped.clone() };
                         let (acceptor, proxy, stopped) = (acceptor.clone(), proxy.clone(), stopped.clone());
-                        tokio::spawn(serve(stream, peer, acceptor, proxy, header_timeout, stopped));
+                        tokio::spawn(serve(stream, address, acceptor, proxy, timeouts, stopped));
                     }
                     _ = stopped.changed() => break,
                 }
@@ -74,18 +92,19 @@ impl Server {
 
 async fn serve(
     stream: TlsStream<Captured<TcpStream>>,
-    peer: Peer,
+    address: SocketAddr,
     acceptor: ClientCertAcceptor,
     proxy: Proxy,
-    header_timeout: Duration,
+    timeouts: Timeouts,
     mut stopped: watch::Receiver<()>,
 ) {
     let info = stream.get_ref().0.tls_connect_info().cloned();
     let info = info.expect("the listener hands out connections after their handshake");
     let http2 = info.alpn_protocol() == Some(b"h2");
+    let connection = Arc::new((acceptor.clone(), info.clone()));
+    let peer = Peer { address, connection, _open: stopped.clone() };
     log_connection(&peer, &info);
 
-    let address = peer.address;
     let activity = Activity::default();
     let service = {
         let activity = activity.clone();
@@ -102,14 +121,14 @@ async fn serve(
     // ALPN has settled the version. Left to guess it, hyper would wait for a silent client without end.
     let mut http = auto::Builder::new(TokioExecutor::new());
     http = if http2 { http.http2_only() } else { http.http1_only() };
-    http.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    let keep_alive = KEEP_ALIVE.min(header_timeout);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.header);
+    let keep_alive = KEEP_ALIVE.min(timeouts.header);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(keep_alive).keep_alive_timeout(keep_alive);
     let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), service));
 
     // hyper's own timeout covers every request, of HTTP/1.1 only.
     let idle = async {
-        let asked = activity.idle(header_timeout).await;
+        let asked = activity.idle(timeouts.header).await;
         if asked && !http2 {
             std::future::pending::<()>().await;
         }
@@ -133,7 +152,13 @@ async fn serve(
         lost = acceptor.trust_lost(&info) => {
             tracing::info!(peer = %address, reason = %lost, "draining a connection");
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(timeouts.drain, connection).await {
+                Ok(result) => result,
+                Err(_) => {
+                    tracing::info!(peer = %address, "cut a connection that had not drained in time");
+                    return;
+                }
+            }
         }
     };
     if let Err(error) = result {

@@ -1,14 +1,20 @@
-//! WebSockets: once both sides have switched, bytes go back and forth unread.
+//! WebSockets: once both sides have switched, bytes go back and forth unread, as long as the client's certificate is
+//! worth what it was.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use crate::headers::upgrades_to_websocket;
 use crate::server::Peer;
+
+/// How long the end of a tunnel may take to reach both sides.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Closes a connection on which an upgrade was refused. hyper leaves this to whoever has `asked`: it hands the
 /// connection over, as if it had been granted, when the last answer is sent.
@@ -48,14 +54,33 @@ impl Upgrade {
             // `peer` lives as long as the tunnel, which a shutdown waits for.
             let Self { peer, client_side } = self;
             match tokio::try_join!(client_side, backend_side) {
-                Ok((near, far)) => {
-                    let ended =
-                        tokio::io::copy_bidirectional(&mut TokioIo::new(near), &mut TokioIo::new(far)).await;
-                    tracing::debug!(peer = %peer.address, ?ended, "WebSocket closed");
-                }
+                Ok((near, far)) => tunnel(&peer, TokioIo::new(near), TokioIo::new(far)).await,
                 Err(error) => tracing::debug!(peer = %peer.address, %error, "no WebSocket"),
             }
         });
         Some(response)
     }
+}
+
+/// Passes bytes on, until one side ends or the client's certificate is no longer worth what it was: hyper has let go of
+/// the connection, so nobody else looks after that.
+///
+/// Then both sides are closed. There is no frame that says why: it could end up inside another one.
+async fn tunnel(
+    peer: &Peer,
+    mut near: impl AsyncRead + AsyncWrite + Unpin,
+    mut far: impl AsyncRead + AsyncWrite + Unpin,
+) {
+    tokio::select! {
+        ended = tokio::io::copy_bidirectional(&mut near, &mut far) => {
+            tracing::debug!(peer = %peer.address, ?ended, "WebSocket closed");
+            return;
+        }
+        lost = peer.trust_lost() => {
+            tracing::info!(peer = %peer.address, reason = %lost, "closing a WebSocket");
+        }
+    }
+    let close = async { tokio::join!(near.shutdown(), far.shutdown()) };
+    // Whoever does not hear of it finds the connection closed.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, close).await;
 }

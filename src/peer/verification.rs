@@ -37,10 +37,12 @@ pub enum UnverifiedReason {
     NotYetValid,
     /// On a CRL.
     Revoked,
-    /// CRLs are configured, and none of them speaks for its issuer.
+    /// CRLs are configured, and none of them speaks for it.
     UnknownRevocationStatus,
     /// A CRL that speaks for its issuer is out of date.
     ExpiredCrl,
+    /// The CRLs that speak for its issuer are all from the future.
+    CrlNotYetValid,
     /// Its key usage or extended key usage does not allow client authentication.
     NotForClientAuth,
     /// A CA certificate used as the client's own.
@@ -73,6 +75,7 @@ impl UnverifiedReason {
             Self::Revoked => "certificate revoked",
             Self::UnknownRevocationStatus => "unable to get certificate CRL",
             Self::ExpiredCrl => "CRL has expired",
+            Self::CrlNotYetValid => "CRL is not yet valid",
             Self::NotForClientAuth => "unsuitable certificate purpose",
             Self::CaUsedAsEndEntity => "CA certificate used as end entity",
             Self::ConstraintViolated => "issuer constraint violated",

@@ -97,6 +97,7 @@ mod tests {
             R::Revoked,
             R::UnknownRevocationStatus,
             R::ExpiredCrl,
+            R::CrlNotYetValid,
             R::NotForClientAuth,
             R::CaUsedAsEndEntity,
             R::ConstraintViolated,

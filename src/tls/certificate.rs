@@ -4,7 +4,7 @@
 //! policies that take any certificate the handshake's signature must be checked all the same.
 
 /// The parts of a certificate that prove possession: what kind of key it holds, and the key.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey<'a> {
     /// The contents of the `AlgorithmIdentifier`, which is how rustls' algorithms name the keys they take.
     pub(super) algorithm: &'a [u8],
@@ -118,6 +118,7 @@ fn before_issuer(certificate: &[u8]) -> Option<Der<'_>> {
 }
 
 /// What is left to read.
+#[derive(Clone, Debug)]
 pub(super) struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
@@ -159,8 +160,29 @@ impl<'a> Der<'a> {
         if self.0.first() == Some(&tag) { self.take(tag) } else { None }
     }
 
+    /// The next value, whatever its tag: tag and contents.
+    pub(super) fn any(&mut self) -> Option<(u8, &'a [u8])> {
+        let tag = *self.0.first()?;
+        Some((tag, self.take(tag)?))
+    }
+
+    /// The next value with this tag, tag and length included.
+    pub(super) fn whole(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let before = self.0;
+        self.take(tag)?;
+        before.get(..before.len() - self.0.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A bit string of whole bytes.
-    fn bits(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn bits(&mut self) -> Option<&'a [u8]> {
         match self.take(BIT_STRING)?.split_first()? {
             (0, bits) => Some(bits),
             _ => None,
@@ -176,12 +198,7 @@ impl<'a> Der<'a> {
         self.0.first().copied()
     }
 
-    /// How many bytes are left.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn end(&self) -> Option<()> {
+    pub(super) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }

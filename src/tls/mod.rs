@@ -3,6 +3,7 @@
 mod accept_error;
 mod acceptor;
 mod certificate;
+mod crl;
 mod endpoint;
 #[cfg_attr(not(feature = "reload"), allow(dead_code))]
 mod file;

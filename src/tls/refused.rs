@@ -151,6 +151,7 @@ impl RefusalReason {
             Self::Unverified(R::Revoked) => "revoked",
             Self::Unverified(R::UnknownRevocationStatus) => "unknown_revocation_status",
             Self::Unverified(R::ExpiredCrl) => "expired_crl",
+            Self::Unverified(R::CrlNotYetValid) => "crl_not_yet_valid",
             Self::Unverified(R::NotForClientAuth) => "not_for_client_auth",
             Self::Unverified(R::CaUsedAsEndEntity) => "ca_used_as_end_entity",
             Self::Unverified(R::ConstraintViolated) => "constraint_violated",

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
-use webpki::{CertRevocationList, OwnedCertRevocationList};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::crl::{Given, Roots};
 use super::file::FileRead;
 use super::files::{self, Outline, PemFault, Role};
-use super::validity;
 use crate::policy::ClientAuthPolicy;
 
 /// Where certificates come from; read when the verifier is built.
@@ -26,13 +25,6 @@ pub(super) enum RootSource {
 pub(super) enum CrlSource {
     Bytes(Bytes),
     Crls(Vec<CertificateRevocationListDer<'static>>),
-}
-
-/// A CRL, as webpki takes it and as it came.
-pub(super) struct Crl {
-    pub(super) parsed: CertRevocationList<'static>,
-    pub(super) der: CertificateRevocationListDer<'static>,
-    pub(super) next_update: UnixTime,
 }
 
 #[derive(Clone, Debug)]
@@ -57,9 +49,12 @@ impl Bytes {
 }
 
 impl RootSource {
-    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<TrustAnchor<'static>>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>, roots: &mut Roots) -> Result<(), VerifierError> {
         let (origin, certificates) = match self {
-            Self::Store(store) => return Ok(store.roots.clone()),
+            Self::Store(store) => {
+                store.roots.iter().for_each(|anchor| roots.add(anchor.clone(), None));
+                return Ok(());
+            }
             Self::Certificates(certificates) => {
                 (Origin(None), certificates.into_iter().map(|certificate| (certificate, None)).collect())
             }
@@ -69,17 +64,20 @@ impl RootSource {
                 (origin, certificates)
             }
         };
-        let anchor = |(index, (certificate, line)): (usize, &(CertificateDer<'static>, Option<usize>))| {
-            let anchor = webpki::anchor_from_trusted_cert(certificate).map_err(|error| {
-                let reason = error.to_string();
-                VerifierError::BadCertificate { origin: origin.clone(), index, line: *line, reason }
-            })?;
-            if Outline::read(certificate).is_some_and(|outline| !outline.may_issue()) {
-                warn_of_leaf(&origin, index, *line, certificate);
+        for (index, (certificate, line)) in certificates.into_iter().enumerate() {
+            let anchor = match webpki::anchor_from_trusted_cert(&certificate) {
+                Ok(anchor) => anchor.to_owned(),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Err(VerifierError::BadCertificate { origin, index, line, reason });
+                }
+            };
+            if Outline::read(&certificate).is_some_and(|outline| !outline.may_issue()) {
+                warn_of_leaf(&origin, index, line, &certificate);
             }
-            Ok(anchor.to_owned())
-        };
-        certificates.iter().enumerate().map(anchor).collect()
+            roots.add(anchor, Some(certificate));
+        }
+        Ok(())
     }
 }
 
@@ -97,7 +95,7 @@ fn warn_of_leaf(origin: &Origin, index: usize, line: Option<usize>, certificate:
 }
 
 impl CrlSource {
-    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Crl>, VerifierError> {
+    pub(super) fn load(self, files: &mut Vec<FileRead>) -> Result<Vec<Given>, VerifierError> {
         let (origin, crls) = match self {
             Self::Crls(crls) => (Origin(None), crls),
             Self::Bytes(bytes) => {
@@ -106,14 +104,8 @@ impl CrlSource {
                 (origin, crls)
             }
         };
-        let parse = |(index, der): (usize, CertificateRevocationListDer<'static>)| {
-            let bad = |reason| VerifierError::BadCrl { origin: origin.clone(), index, reason };
-            let parsed = OwnedCertRevocationList::from_der(&der).map_err(|error| bad(error.to_string()))?;
-            let next_update =
-                validity::next_update(&der).ok_or_else(|| bad("it has no nextUpdate".to_owned()))?;
-            Ok(Crl { parsed: parsed.into(), der, next_update })
-        };
-        crls.into_iter().enumerate().map(parse).collect()
+        let given = |(index, der)| Given { origin: origin.clone(), index, der };
+        Ok(crls.into_iter().enumerate().map(given).collect())
     }
 }
 
@@ -210,14 +202,17 @@ pub enum VerifierError {
         /// What it has instead, and the cure.
         instead: Option<String>,
     },
-    /// A CRL does not parse.
-    #[error("CRL {index} (from 0) of {origin} can't be used: {reason}")]
+    /// A CRL can't be read, or can't be judged and no other covers what it is for.
+    #[error("CRL {index} (from 0) of {origin}, the {crl}, can't be used: {reason}")]
     BadCrl {
         /// The file.
         origin: Origin,
         /// Which one, from 0.
         index: usize,
-        /// What webpki says.
+        /// Its issuer, number and date, as far as they can be read: "CRL of CN=client CA, number 7, of 2026-11-25
+        /// 04:05:06 UTC".
+        crl: String,
+        /// Why, and what to do.
         reason: String,
     },
     /// The names of the client CAs do not fit into a `CertificateRequest` that clients can be relied on to take.
@@ -252,6 +247,17 @@ pub(super) fn or_else(instead: &Option<String>, expected: &str) -> String {
 
 pub(super) fn on_line(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line},")).unwrap_or_default()
+}
+
+impl VerifierError {
+    pub(super) fn bad_crl(
+        origin: Origin,
+        index: usize,
+        crl: &impl fmt::Display,
+        reason: &impl fmt::Display,
+    ) -> Self {
+        Self::BadCrl { origin, index, crl: crl.to_string(), reason: reason.to_string() }
+    }
 }
 
 /// The file that certificates or CRLs came from, if they came from one.

@@ -6,21 +6,23 @@ use rustls::pki_types::UnixTime;
 
 use super::acceptor::ClientCertAcceptor;
 use super::endpoint::{Endpoints, Source};
-use super::validity;
 use super::verifier::ChainError;
-use crate::peer::{PeerCertificates, TlsConnectInfo, Verification};
+use crate::peer::{TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
 
 /// Clocks are set, and machines sleep.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
+const FOR_EVER: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+
 impl ClientCertAcceptor {
     /// Waits until a connection's certificate is no longer worth what it was: for ever, if that does not happen.
     ///
     /// A certificate is checked when a connection is made, and a connection can live for days. This resolves when a
-    /// handshake would now be refused, or a certificate that was verified would not be: since it has expired, or since
-    /// a reload brought in a CRL with it on it, removed its CA, or tightened the policy of the name that the client
-    /// asked for. It is the moment to drain the connection:
+    /// handshake would now be refused, or a certificate that was verified would not be: since it has expired, a CRL that
+    /// speaks for it has, or a CRL with it on it has begun; or since a reload brought in such a CRL, removed its CA, or
+    /// tightened the policy of the name that the client asked for. It is the moment to drain the connection, for a
+    /// while: a request can take as long as the client likes.
     ///
     /// ```no_run
     /// use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -40,11 +42,12 @@ impl ClientCertAcceptor {
     ///     lost = acceptor.trust_lost(&info) => println!("draining a connection: {lost}"),
     /// }
     /// connection.as_mut().graceful_shutdown();
-    /// connection.await
+    /// tokio::time::timeout(std::time::Duration::from_secs(10), connection).await?
     /// # }
     /// ```
     ///
-    /// `axum::serve` has no way to end one connection.
+    /// A connection that was upgraded, to WebSocket for example, is out of hyper's hands: wait for this in the task that
+    /// has it, too. `axum::serve` has no way to end one connection.
     pub fn trust_lost(&self, info: &TlsConnectInfo) -> impl Future<Output = TrustLost> + Send + 'static {
         wait(self.source.clone(), info.clone())
     }
@@ -58,41 +61,40 @@ async fn wait(mut source: Source, info: TlsConnectInfo) -> TrustLost {
             Err(lost) => return lost,
         };
         let now = endpoints.choose(info.server_name()).and_then(|endpoint| endpoint.now().ok());
-        let holds_for = now.map_or(LONGEST_WAIT, |now| from_to(now, until).min(LONGEST_WAIT));
+        let wait = now.map_or(LONGEST_WAIT, |now| after(until, now).min(LONGEST_WAIT));
+        drop(endpoints);
         tokio::select! {
             () = source.changed() => {}
-            () = tokio::time::sleep(holds_for) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-/// The last second in which the connection is as good as a new one, as far as dates go.
+/// To the first second after `last`.
+fn after(last: UnixTime, now: UnixTime) -> Duration {
+    Duration::from_secs(last.as_secs().saturating_sub(now.as_secs()).saturating_add(1))
+}
+
+/// The last second in which the connection is as good as a new one, unless something is reloaded.
+///
+/// Cheap enough to be called for every request: while the verdict is remembered, it costs a hash over the chain. Where
+/// there is nothing to lose, it costs nothing.
 pub(super) fn check(endpoints: &Endpoints, info: &TlsConnectInfo) -> Result<UnixTime, TrustLost> {
-    const FOREVER: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
     let endpoint = endpoints.choose(info.server_name()).ok_or(TrustLost::UnknownServerName)?;
     let policy = endpoint.verifier.policy();
     let Some(peer) = info.peer_certificates() else {
-        return if policy.requires() { Err(TrustLost::NoCertificate { policy }) } else { Ok(FOREVER) };
+        return if policy.requires() { Err(TrustLost::NoCertificate { policy }) } else { Ok(FOR_EVER) };
     };
     // Without a clock nothing can be said, and it is asked again when there is one. Handshakes fail until then.
     let Ok(now) = endpoint.now() else { return Ok(UnixTime::since_unix_epoch(Duration::ZERO)) };
-    let judged = endpoint.verifier.judge(peer.presented().to_vec(), now)?;
-    match judged.as_ref().map(PeerCertificates::verification) {
-        Some(verification @ Verification::Unverified(_)) if peer.is_verified() || policy.verifies() => {
-            Err(TrustLost::NotVerified { verification })
-        }
-        _ => Ok(judged.as_ref().and_then(not_after).unwrap_or(FOREVER)),
+    if !peer.is_verified() && !policy.verifies() {
+        endpoint.verifier.takes(peer.presented())?;
+        return Ok(FOR_EVER);
     }
-}
-
-/// The last second of a verified path.
-fn not_after(peer: &PeerCertificates) -> Option<UnixTime> {
-    peer.verified_path()?.iter().filter_map(|certificate| validity::not_after(certificate)).min()
-}
-
-/// To the first second after `end`.
-fn from_to(now: UnixTime, end: UnixTime) -> Duration {
-    Duration::from_secs(end.as_secs().saturating_sub(now.as_secs()).saturating_add(1))
+    match endpoint.verifier.verifies_until(peer.presented(), now)? {
+        Ok(until) => Ok(until),
+        Err(reason) => Err(TrustLost::NotVerified { verification: Verification::Unverified(reason) }),
+    }
 }
 
 /// Why a connection's certificate is no longer worth what it was.

@@ -1,5 +1,5 @@
-//! When certificates and CRLs are valid (RFC 5280 sections 4.1.2.5 and 5.1.2.5), which webpki enforces and
-//! does not tell.
+//! When certificates are valid (RFC 5280 section 4.1.2.5), which webpki enforces and does not tell; and the times in
+//! CRLs, which are written alike.
 
 use rustls::pki_types::UnixTime;
 use std::time::Duration;
@@ -27,16 +27,6 @@ fn validity(certificate: &[u8]) -> Option<Der<'_>> {
     tbs.take(SEQUENCE).map(Der::new)
 }
 
-/// A CRL's `nextUpdate`. `None` if this is not a CRL, or has none.
-pub(super) fn next_update(crl: &[u8]) -> Option<UnixTime> {
-    let mut tbs = signed_part(crl)?;
-    tbs.take_optional(INTEGER); // version
-    tbs.take(SEQUENCE)?; // signature
-    tbs.take(SEQUENCE)?; // issuer
-    time(&mut tbs)?; // thisUpdate
-    time(&mut tbs)
-}
-
 /// `SEQUENCE { tbs, signatureAlgorithm, signature }`, in which both begin.
 fn signed_part(der: &[u8]) -> Option<Der<'_>> {
     let mut outer = Der::new(Der::new(der).take(SEQUENCE)?);
@@ -44,7 +34,7 @@ fn signed_part(der: &[u8]) -> Option<Der<'_>> {
 }
 
 /// A `Time`, in the one form that RFC 5280 allows for each kind. A time before 1970 is 1970.
-fn time(der: &mut Der<'_>) -> Option<UnixTime> {
+pub(super) fn time(der: &mut Der<'_>) -> Option<UnixTime> {
     let (year, rest) = match der.take_optional(UTC_TIME) {
         Some(text) => {
             let (year, rest) = number(text, 2)?;
@@ -145,6 +135,5 @@ mod tests {
         assert_eq!(read(GENERALIZED_TIME, "20261125040506.0Z"), None);
         assert_eq!(read(GENERALIZED_TIME, "261125040506Z"), None);
         assert_eq!(not_after(&[0x30, 0x00]), None);
-        assert_eq!(next_update(&[]), None);
     }
 }

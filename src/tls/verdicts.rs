@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
+use super::crl::Span;
 use super::fingerprint::{Fingerprint, Hasher};
 use super::validity;
 
@@ -23,24 +24,21 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// The verdict on a path that is good now, and that was built of these intermediates. It falls with the first of
-    /// its certificates to expire, and with the first CRL.
+    /// its certificates to expire, and with what the CRLs say of it.
     pub(super) fn new(
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         path: &[CertificateDer<'_>],
-        crls_expire: &[UnixTime],
+        not_revoked: Span,
         now: UnixTime,
     ) -> Self {
         let place = |certificate| intermediates.iter().position(|intermediate| intermediate == certificate);
-        let mut verdict = Self { path: path.iter().filter_map(place).collect(), since: MIN, until: MAX };
+        let Span { since, until } = not_revoked;
+        let mut verdict = Self { path: path.iter().filter_map(place).collect(), since, until };
         for certificate in std::iter::once(end_entity).chain(path) {
             // Dates that we can't read say nothing of the next second.
             verdict.since = verdict.since.max(validity::not_before(certificate).unwrap_or(now));
             verdict.until = verdict.until.min(validity::not_after(certificate).unwrap_or(now));
-        }
-        // One that has expired already has not spoken for this chain.
-        for next_update in crls_expire.iter().filter(|next_update| **next_update > now) {
-            verdict.until = verdict.until.min(seconds(next_update.as_secs() - 1));
         }
         verdict
     }
@@ -106,16 +104,13 @@ impl Generations {
     }
 }
 
-const MIN: UnixTime = seconds(0);
-const MAX: UnixTime = seconds(u64::MAX);
-
-const fn seconds(seconds: u64) -> UnixTime {
-    UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn seconds(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
+    }
 
     fn verdict(since: u64, until: u64) -> Verdict {
         Verdict { path: Box::new([]), since: seconds(since), until: seconds(until) }
@@ -155,7 +150,7 @@ mod tests {
     #[test]
     fn without_dates_a_verdict_holds_for_a_second() {
         let der = CertificateDer::from(vec![0x30, 0x00]);
-        let verdict = Verdict::new(&der, &[], &[], &[], seconds(7));
+        let verdict = Verdict::new(&der, &[], &[], Span::ALWAYS, seconds(7));
         assert_eq!((verdict.since, verdict.until), (seconds(7), seconds(7)));
     }
 }

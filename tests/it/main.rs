@@ -1,6 +1,7 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
 mod forge;
+mod forge_crl;
 mod harness;
 mod log;
 mod pki;
@@ -10,6 +11,8 @@ mod authorize;
 mod backend;
 mod backoff;
 mod behind_skipper;
+mod crl_sets;
+mod crls;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;

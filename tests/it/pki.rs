@@ -9,6 +9,10 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
+/// The identifier of ecdsa-with-SHA256, with which `generate`'s keys sign.
+#[allow(dead_code)]
+pub(crate) const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+
 /// A CA that issues.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -30,6 +34,38 @@ impl Clone for Identity {
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
         Self { issuer: CertifiedIssuer::self_signed(ca_params(name), generate()).unwrap() }
+    }
+
+    /// A root with a difference.
+    #[allow(dead_code)]
+    pub(crate) fn root_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = ca_params(name);
+        change(&mut params);
+        Self { issuer: CertifiedIssuer::self_signed(params, generate()).unwrap() }
+    }
+
+    /// Its name, as it stands in what it issues.
+    #[allow(dead_code)]
+    pub(crate) fn subject(&self) -> Vec<u8> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.der()).unwrap();
+        roots.subjects()[0].as_ref().to_vec()
+    }
+
+    /// The `subjectKeyIdentifier` in its certificate.
+    #[allow(dead_code)]
+    pub(crate) fn key_identifier(&self) -> Vec<u8> {
+        let mark = [0x06, 0x03, 0x55, 0x1D, 14, 0x04, 22, 0x04, 20];
+        let certificate = self.issuer.der();
+        let place = certificate.windows(mark.len()).position(|bytes| bytes == mark).unwrap() + mark.len();
+        certificate[place..place + 20].to_vec()
+    }
+
+    /// `SEQUENCE { tbs, signatureAlgorithm, signature }`, with ecdsa-with-SHA256.
+    #[allow(dead_code)]
+    pub(crate) fn sign(&self, tbs: &[u8]) -> Vec<u8> {
+        let bits = [&[0][..], &self.issuer.key().sign(tbs).unwrap()].concat();
+        der(0x30, &[tbs, &der(0x30, ECDSA_SHA256), &der(0x03, &bits)].concat())
     }
 
     pub(crate) fn intermediate(&self, name: &str) -> Self {
@@ -151,7 +187,8 @@ impl Authority {
 /// What rcgen does not make.
 impl Authority {
     /// A root whose key is of another kind, and with a difference.
-    pub(crate) fn root_with(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    #[allow(dead_code)]
+    pub(crate) fn root_for(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = ca_params(name);
         change(&mut params);
         Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
@@ -159,6 +196,7 @@ impl Authority {
 
     /// The same certificate but for its signed part, in which `from` becomes `to` each time, and the algorithm outside
     /// of it, signed again.
+    #[allow(dead_code)]
     pub(crate) fn resign(&self, identity: &Identity, from: &[u8], to: &[u8]) -> Identity {
         let (_, contents) = value(&identity.chain[0]);
         let (signed, tbs) = value(contents);
@@ -261,7 +299,13 @@ pub(crate) fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
     match length {
         0..=0x7F => value.push(length as u8),
         0x80..=0xFF => value.extend([0x81, length as u8]),
-        _ => value.extend([0x82, (length >> 8) as u8, length as u8]),
+        0x100..=0xFFFF => value.extend([0x82, (length >> 8) as u8, length as u8]),
+        _ => {
+            let bytes = (length as u32).to_be_bytes();
+            let bytes = if bytes[0] == 0 { &bytes[1..] } else { &bytes[..] };
+            value.push(0x80 | bytes.len() as u8);
+            value.extend(bytes);
+        }
     }
     value.extend(contents);
     value

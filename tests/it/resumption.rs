@@ -25,6 +25,7 @@ use tower_client_cert::{
     UnverifiedReason, Verification,
 };
 
+use crate::forge_crl::{Entry, ForgedCrl};
 use crate::harness::{ServerPki, connect, provider, verifier, visit};
 use crate::pki::{Authority, Identity, unknown_extension};
 
@@ -265,6 +266,22 @@ async fn i5_a_resumed_session_never_outlives_a_crl() {
         (Arc::clone(&verifier), verifier)
     };
     a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::ExpiredCrl).await;
+}
+
+#[tokio::test]
+async fn i5_a_resumed_session_never_outlives_the_beginning_of_a_crl() {
+    let world = World::new();
+    let serial = 4711;
+    let alice = world.ca.issue("alice", |params| params.serial_number = Some(serial.into()));
+    let now = UnixTime::now().as_secs() as i64;
+    let hour = 3600;
+    let begins = ForgedCrl::new(now + 2 * hour, now + 99 * hour).entry(Entry::new(serial)).of(&world.ca);
+    let crls = [begins, ForgedCrl::new(now - hour, now + 99 * hour).of(&world.ca)];
+    let same = |policy| {
+        let verifier = verifier(policy).roots([world.ca.der()]).crls(crls.clone()).build().unwrap();
+        (Arc::clone(&verifier), verifier)
+    };
+    a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::Revoked).await;
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ fn name_constraints() -> Vec<Case> {
             NameConstraints { permitted_subtrees: vec![at(), below()], excluded_subtrees: vec![at()] };
         params.name_constraints = Some(constraints);
     };
-    let ca = Authority::root_with("CA", crate::pki::generate(), permit(at()));
+    let ca = Authority::root_for("CA", crate::pki::generate(), permit(at()));
     let below_it = ca.intermediate_with("intermediate", permit(at()));
     let twice = below_it.issue("alice", |params| params.subject_alt_names = email()).with([below_it.der()]);
     let by_the_root = ca.issue("alice", |params| params.subject_alt_names = email());
@@ -210,9 +210,9 @@ fn null_parameters() -> Vec<Case> {
     let without = |oid: &[u8]| der(0x30, oid);
     let ecdsa = Authority::root("CA");
     let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    let ed25519 = Authority::root_with("CA", ed25519, |_| {});
+    let ed25519 = Authority::root_for("CA", ed25519, |_| {});
     let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
-    let rsa = Authority::root_with("CA", rsa, |_| {});
+    let rsa = Authority::root_for("CA", rsa, |_| {});
     let swapped = |ca: &Authority, from: &[u8], to: &[u8]| {
         let client = ca.client("alice");
         let swapped = ca.resign(&client, from, to);

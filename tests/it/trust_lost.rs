@@ -24,6 +24,7 @@ use tower_client_cert::{
     ClientAuthPolicy, ClientCertAcceptor, Reloader, TlsConnectInfo, TrustLost, UnverifiedReason, Verification,
 };
 
+use crate::forge_crl::{Entry, ForgedCrl};
 use crate::harness::{connect, read, verifier};
 use crate::pki::Authority;
 use crate::reload::{Pki, http2, poll_once, until};
@@ -114,7 +115,7 @@ async fn a_connection_whose_certificate_is_revoked_is_drained_and_no_other() {
 }
 
 /// A connection that was accepted, of which only what was found out is kept.
-async fn accept(acceptor: &ClientCertAcceptor, config: ClientConfig) -> TlsConnectInfo {
+pub(crate) async fn accept(acceptor: &ClientCertAcceptor, config: ClientConfig) -> TlsConnectInfo {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let client = tokio::spawn(async move { connect(address, &config).await });
@@ -182,7 +183,7 @@ async fn a_verdict_that_backends_were_told_is_lost_though_the_policy_takes_any_c
 
 /// A clock that is set by hand.
 #[derive(Debug)]
-struct Clock(AtomicU64);
+pub(crate) struct Clock(pub(crate) AtomicU64);
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
@@ -211,4 +212,37 @@ async fn trust_is_lost_when_the_certificate_expires() {
     let verification = Verification::Unverified(UnverifiedReason::Expired);
     let lost = tokio::time::timeout(Duration::from_secs(2 * 3600), lost).await;
     assert_eq!(lost.expect("it looks at the clock every hour"), TrustLost::NotVerified { verification });
+}
+
+#[tokio::test]
+async fn trust_is_lost_in_the_second_in_which_a_crl_ends_or_another_begins() {
+    let now = UnixTime::now().as_secs() as i64;
+    let pki = Pki::new();
+    let serial = 4711;
+    let alice = pki.ca.issue("alice", |params| params.serial_number = Some(SerialNumber::from(serial)));
+    let clears = |next_update| ForgedCrl::new(now - 60, now + next_update).of(&pki.ca);
+    let revokes = ForgedCrl::new(now + 1200, now + 9000).entry(Entry::new(serial)).of(&pki.ca);
+    for (crls, reason) in [
+        (vec![clears(1200)], UnverifiedReason::ExpiredCrl),
+        (vec![revokes, clears(8000)], UnverifiedReason::Revoked),
+    ] {
+        let clock = Arc::new(Clock(AtomicU64::new(now as u64)));
+        let verifier = verifier(RequestClientCert).roots([pki.ca.der()]).crls(crls).build().unwrap();
+        let mut config = pki.server.config(&verifier);
+        config.time_provider = Arc::clone(&clock) as Arc<dyn TimeProvider>;
+        let acceptor = ClientCertAcceptor::new(config, verifier);
+        let info = accept(&acceptor, pki.server.client(Some(&alice), &[&TLS13])).await;
+        assert!(info.peer_certificates().unwrap().is_verified());
+
+        let mut lost = std::pin::pin!(acceptor.trust_lost(&info));
+        assert_eq!(poll_once(lost.as_mut()).await, None);
+        tokio::time::pause();
+        clock.0.fetch_add(1199, Ordering::Relaxed);
+        assert_eq!(poll_once(lost.as_mut()).await, None);
+        clock.0.fetch_add(1, Ordering::Relaxed);
+        let verification = Verification::Unverified(reason);
+        let lost = tokio::time::timeout(Duration::from_secs(1201), lost).await;
+        assert_eq!(lost.expect("no later than the CRL says"), TrustLost::NotVerified { verification });
+        tokio::time::resume();
+    }
 }

@@ -8,12 +8,12 @@ use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, TrustAnchor,
 };
 use rustls::{DistinguishedName, RootCertStore};
-use webpki::{ExpirationPolicy, RevocationCheckDepth, UnknownStatusPolicy};
 
 use super::ClientVerifier;
 use crate::policy::ClientAuthPolicy;
+use crate::tls::crl::{Crls, Revocation, Roots};
 use crate::tls::fingerprint::{Fingerprint, Hasher};
-use crate::tls::trust::{Bytes, Crl, CrlSource, RootSource, VerifierError};
+use crate::tls::trust::{Bytes, CrlSource, RootSource, VerifierError};
 use crate::tls::verdicts::Verdicts;
 
 /// What all clients of note take as names of CAs in a `CertificateRequest`.
@@ -48,11 +48,7 @@ impl ClientAuthPolicy {
             max_certificates: 5,
             max_certificate_size: 32 * 1024,
             session_lifetime: Duration::from_secs(24 * 60 * 60),
-            revocation: Revocation {
-                depth: RevocationCheckDepth::Chain,
-                unknown_status: UnknownStatusPolicy::Deny,
-                expiration: ExpirationPolicy::Enforce,
-            },
+            revocation: Revocation { whole_chain: true, allow_unknown: false, allow_expired: false },
         }
     }
 }
@@ -72,13 +68,6 @@ pub struct ClientVerifierBuilder {
     max_certificate_size: usize,
     session_lifetime: Duration,
     revocation: Revocation,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Revocation {
-    pub(super) depth: RevocationCheckDepth,
-    pub(super) unknown_status: UnknownStatusPolicy,
-    pub(super) expiration: ExpirationPolicy,
 }
 
 impl ClientVerifierBuilder {
@@ -114,7 +103,8 @@ impl ClientVerifierBuilder {
 
     /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
     ///
-    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
+    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files). Which of the lists
+    /// counts for a certificate does not depend on their order, and is [told there](crate#revocation), too.
     ///
     /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
     /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
@@ -141,20 +131,20 @@ impl ClientVerifierBuilder {
 
     /// Look for the client's own certificate in the CRLs, and not for those of its issuers.
     pub fn only_check_end_entity_revocation(mut self) -> Self {
-        self.revocation.depth = RevocationCheckDepth::EndEntity;
+        self.revocation.whole_chain = false;
         self
     }
 
-    /// Take a certificate whose issuer has no CRL among those given for one that is not revoked.
+    /// Take a certificate that no CRL among those given is for, for one that is not revoked.
     pub fn allow_unknown_revocation_status(mut self) -> Self {
-        self.revocation.unknown_status = UnknownStatusPolicy::Allow;
+        self.revocation.allow_unknown = true;
         self
     }
 
     /// Believe a CRL after its `nextUpdate` too. An attacker who can keep new ones from arriving then keeps a revoked
     /// certificate in use.
     pub fn allow_expired_crls(mut self) -> Self {
-        self.revocation.expiration = ExpirationPolicy::Ignore;
+        self.revocation.allow_expired = true;
         self
     }
 
@@ -198,8 +188,8 @@ impl ClientVerifierBuilder {
     ///
     /// # Errors
     ///
-    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a policy that verifies has no
-    /// roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
+    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a CRL can't be judged and no
+    /// other covers what it is for; if a policy that verifies has no roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
     pub fn build(mut self) -> Result<Arc<ClientVerifier>, VerifierError> {
         let provider = self
             .provider
@@ -207,26 +197,26 @@ impl ClientVerifierBuilder {
             .or_else(|| CryptoProvider::get_default().cloned())
             .ok_or(VerifierError::NoProvider)?;
         let mut files = Vec::new();
-        let mut roots = Vec::new();
+        let mut roots = Roots::default();
         for source in std::mem::take(&mut self.roots) {
-            roots.extend(source.load(&mut files)?);
+            source.load(&mut files, &mut roots)?;
         }
         let mut crls = Vec::new();
         for source in std::mem::take(&mut self.crls) {
             crls.extend(source.load(&mut files)?);
         }
-        if self.policy.verifies() && roots.is_empty() {
+        if self.policy.verifies() && roots.anchors().is_empty() {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
+        let crls = Crls::new(crls, provider.signature_verification_algorithms.all, &roots)?;
         // A policy that asks nobody sends no names, so that there can't be too many.
         let hinting = self.root_hints && self.policy.requests();
-        let root_hints = if hinting { root_hints(&roots)? } else { Vec::new() };
+        let root_hints = if hinting { root_hints(roots.anchors())? } else { Vec::new() };
         let fingerprint = self.fingerprint(&provider, &roots, &crls);
         Ok(Arc::new(ClientVerifier {
             policy: self.policy,
             roots,
-            crls_expire: crls.iter().map(|crl| crl.next_update).collect(),
-            crls: crls.into_iter().map(|crl| crl.parsed).collect(),
+            crls,
             files,
             root_hints,
             provider,
@@ -240,7 +230,7 @@ impl ClientVerifierBuilder {
     }
 
     /// Everything that a verdict depends on but the chain and the time.
-    fn fingerprint(&self, provider: &CryptoProvider, roots: &[TrustAnchor<'_>], crls: &[Crl]) -> Fingerprint {
+    fn fingerprint(&self, provider: &CryptoProvider, roots: &Roots, crls: &Crls) -> Fingerprint {
         let root = |root: &TrustAnchor<'_>| {
             let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
             match &root.name_constraints {
@@ -248,18 +238,17 @@ impl ClientVerifierBuilder {
                 Some(constraints) => hasher.bytes(constraints).finish(),
             }
         };
-        let crl = |crl: &Crl| Hasher::new("CRL").bytes(&crl.der).finish();
         let algorithm = |algorithm: &&'static dyn SignatureVerificationAlgorithm| {
             let (key, signature) = (algorithm.public_key_alg_id(), algorithm.signature_alg_id());
             Hasher::new("algorithm").bytes(&key).bytes(&signature).finish()
         };
-        Hasher::new("tower-client-cert session 1")
+        Hasher::new("tower-client-cert session 2")
             .bytes(self.policy.as_str().as_bytes())
-            .set(roots.iter().map(root))
-            .set(crls.iter().map(crl))
-            .number((self.revocation.depth == RevocationCheckDepth::Chain).into())
-            .number((self.revocation.unknown_status == UnknownStatusPolicy::Deny).into())
-            .number((self.revocation.expiration == ExpirationPolicy::Enforce).into())
+            .set(roots.anchors().iter().map(root))
+            .set(crls.fingerprints())
+            .number(self.revocation.whole_chain.into())
+            .number(self.revocation.allow_unknown.into())
+            .number(self.revocation.allow_expired.into())
             .number(self.max_certificates as u64)
             .number(self.max_certificate_size as u64)
             .number(self.session_lifetime.as_secs())

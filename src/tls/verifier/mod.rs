@@ -4,36 +4,34 @@ mod refusal;
 mod schemes;
 mod usage;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rustls::server::WantsServerCert;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, ConfigBuilder, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, ServerConfig,
     SignatureScheme,
 };
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationOptions,
-    RevocationOptionsBuilder,
-};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 pub use builder::ClientVerifierBuilder;
 pub use refusal::ChainError;
 
-use self::builder::Revocation;
 use self::refusal::{VerifyError, reason};
 use super::certificate;
+use super::crl::{Crls, Refusal, Revocation, Roots, Span};
 use super::file::FileRead;
 use super::fingerprint::Fingerprint;
 use super::handshake::{self, Observed, Verified};
 use super::refused::RefusalReason;
 use super::trust::VerifierError;
 use super::verdicts::{Verdict, Verdicts};
-use crate::peer::PeerCertificates;
+use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
 
 /// Carries a [`ClientAuthPolicy`] out in rustls, and judges certificates.
@@ -49,9 +47,8 @@ use crate::policy::ClientAuthPolicy;
 #[derive(Debug)]
 pub struct ClientVerifier {
     policy: ClientAuthPolicy,
-    roots: Vec<TrustAnchor<'static>>,
-    crls: Vec<CertRevocationList<'static>>,
-    crls_expire: Vec<UnixTime>,
+    roots: Roots,
+    crls: Crls,
     #[cfg_attr(not(feature = "reload"), allow(dead_code))]
     files: Vec<FileRead>,
     root_hints: Vec<DistinguishedName>,
@@ -95,10 +92,11 @@ impl ClientVerifier {
     /// When the first of the CRLs is out of date, its `nextUpdate`. `None` if there are none.
     ///
     /// From then on no certificate that it speaks for verifies, unless
-    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set. Watch it.
+    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set. Watch it. A list with a newer one of
+    /// its scope in force, or to come before it ends, is not waited for.
     #[must_use]
     pub fn crl_next_update(&self) -> Option<UnixTime> {
-        self.crls_expire.iter().min().copied()
+        self.crls.next_update(UnixTime::now())
     }
 
     pub(super) fn session_lifetime(&self) -> Duration {
@@ -141,6 +139,29 @@ impl ClientVerifier {
         Ok(PeerCertificates::judged(presented, verdict))
     }
 
+    /// Until when a chain verifies, that second included. The inner error says why it does not.
+    ///
+    /// While a verdict is remembered, this costs a hash over the chain.
+    pub(super) fn verifies_until(
+        &self,
+        presented: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Result<UnixTime, UnverifiedReason>, ChainError> {
+        let Some((end_entity, intermediates)) = presented.split_first() else {
+            return Ok(Err(UnverifiedReason::NotChecked));
+        };
+        self.admit(end_entity, intermediates)?;
+        let verdict = self.verdict(end_entity, intermediates, now);
+        Ok(verdict.map(|verdict| verdict.until).map_err(|error| reason(&error)))
+    }
+
+    /// Whether a chain is within the limits, whatever it is worth.
+    pub(super) fn takes(&self, presented: &[CertificateDer<'_>]) -> Result<(), ChainError> {
+        presented
+            .split_first()
+            .map_or(Ok(()), |(end_entity, intermediates)| self.admit(end_entity, intermediates))
+    }
+
     /// Bounds what a client sends before anything costly looks at it.
     fn admit(
         &self,
@@ -163,31 +184,38 @@ impl ClientVerifier {
         Ok(())
     }
 
-    /// The verified path, looked for only if it is not known.
+    /// The verified path.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Verified, VerifyError> {
-        let chain = Verdicts::key(end_entity, intermediates);
-        let verdict = match self.verdicts.get(&chain, now) {
-            Some(verdict) => verdict,
-            None => {
-                let verdict =
-                    self.build_path(end_entity, intermediates, now).map_err(|error| match error {
-                        VerifyError::Webpki(webpki::Error::NameConstraintViolation)
-                            if constraints::are_unsupported(end_entity, intermediates, &self.roots) =>
-                        {
-                            VerifyError::UnsupportedConstraint
-                        }
-                        error => error,
-                    })?;
-                self.verdicts.insert(chain, verdict.clone());
-                verdict
-            }
-        };
+        let verdict = self.verdict(end_entity, intermediates, now)?;
         Ok(Verified { path: verdict.path(end_entity, intermediates), until: verdict.until })
+    }
+
+    /// That the chain verifies. Looked for only if it is not known.
+    fn verdict(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Verdict, VerifyError> {
+        let chain = Verdicts::key(end_entity, intermediates);
+        if let Some(verdict) = self.verdicts.get(&chain, now) {
+            return Ok(verdict);
+        }
+        let verdict = self.build_path(end_entity, intermediates, now).map_err(|error| match error {
+            VerifyError::Webpki(webpki::Error::NameConstraintViolation)
+                if constraints::are_unsupported(end_entity, intermediates, self.roots.anchors()) =>
+            {
+                VerifyError::UnsupportedConstraint
+            }
+            error => error,
+        })?;
+        self.verdicts.insert(chain, verdict.clone());
+        Ok(verdict)
     }
 
     fn build_path(
@@ -196,44 +224,38 @@ impl ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Verdict, VerifyError> {
-        if self.roots.is_empty() {
+        if self.roots.anchors().is_empty() {
             return Err(VerifyError::NoRoots);
         }
-        let crls: Vec<&CertRevocationList<'_>> = self.crls.iter().collect();
+        // webpki takes the first path that is not refused here, and asks about each: so the last answer counts.
+        let span = Cell::new(Span::ALWAYS);
+        let refusal = Cell::new(None::<Refusal>);
+        let not_revoked = |path: &VerifiedPath<'_>| {
+            match self.crls.check(path, &self.roots, self.revocation, now) {
+                Ok(good) => span.set(good),
+                Err(refused) => {
+                    refusal.set(refusal.get().max(Some(refused)));
+                    return Err(refused.into());
+                }
+            }
+            Ok(())
+        };
         let parsed = EndEntityCert::try_from(end_entity)?;
-        let path = parsed.verify_for_usage(
+        let result = parsed.verify_for_usage(
             self.algorithms().all,
-            &self.roots,
+            self.roots.anchors(),
             intermediates,
             now,
             KeyUsage::client_auth(),
-            self.revocation_options(&crls),
             None,
-        )?;
+            Some(&not_revoked),
+        );
+        let path = result.map_err(|error| VerifyError::of_paths(error, refusal.get()))?;
         if !usage::allows_client(end_entity) {
             return Err(VerifyError::KeyUsage);
         }
         let path: Vec<_> = path.intermediate_certificates().map(|certificate| certificate.der()).collect();
-        let crls_expire = match self.revocation.expiration {
-            ExpirationPolicy::Enforce => self.crls_expire.as_slice(),
-            _ => &[],
-        };
-        Ok(Verdict::new(end_entity, intermediates, &path, crls_expire, now))
-    }
-
-    fn revocation_options<'a>(
-        &self,
-        crls: &'a [&'a CertRevocationList<'a>],
-    ) -> Option<RevocationOptions<'a>> {
-        // `new` fails if there are no CRLs, which is to say: do not check.
-        let options = RevocationOptionsBuilder::new(crls).ok()?;
-        Some(
-            options
-                .with_depth(self.revocation.depth)
-                .with_status_policy(self.revocation.unknown_status)
-                .with_expiration_policy(self.revocation.expiration)
-                .build(),
-        )
+        Ok(Verdict::new(end_entity, intermediates, &path, span.get(), now))
     }
 
     fn algorithms(&self) -> WebPkiSupportedAlgorithms {

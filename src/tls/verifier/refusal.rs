@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::{CertificateError, OtherError};
 
 use crate::peer::UnverifiedReason;
+use crate::tls::crl::Refusal;
 
 /// A chain that no policy takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +53,27 @@ pub(super) enum VerifyError {
     /// An issuer constrains names of a kind that webpki can't compare.
     UnsupportedConstraint,
     Webpki(webpki::Error),
+    Revocation(Refusal),
+}
+
+impl VerifyError {
+    /// Of webpki, which tried all paths, and of what was refused to it.
+    pub(super) fn of_paths(error: webpki::Error, refusal: Option<Refusal>) -> Self {
+        match refusal {
+            // It has no more to say than it was told.
+            Some(refusal) if error == TOLD => Self::Revocation(refusal),
+            _ => Self::Webpki(error),
+        }
+    }
+}
+
+/// What webpki is told of every path that is refused for its CRLs. It ranks it above what is wrong with other paths.
+const TOLD: webpki::Error = webpki::Error::CertRevoked;
+
+impl From<Refusal> for webpki::Error {
+    fn from(_: Refusal) -> Self {
+        TOLD
+    }
 }
 
 impl From<webpki::Error> for VerifyError {
@@ -69,6 +91,7 @@ impl fmt::Display for VerifyError {
                 f.write_str("an issuer constrains names of a kind other than DNS names and IP addresses")
             }
             Self::Webpki(error) => error.fmt(f),
+            Self::Revocation(_) => reason(self).fmt(f),
         }
     }
 }
@@ -82,24 +105,22 @@ pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
         VerifyError::NoRoots => return R::NotChecked,
         VerifyError::KeyUsage => return R::NotForClientAuth,
         VerifyError::UnsupportedConstraint => return R::UnsupportedConstraint,
+        VerifyError::Revocation(Refusal::Unknown) => return R::UnknownRevocationStatus,
+        VerifyError::Revocation(Refusal::NotYetValid) => return R::CrlNotYetValid,
+        VerifyError::Revocation(Refusal::Expired) => return R::ExpiredCrl,
+        VerifyError::Revocation(Refusal::Revoked) => return R::Revoked,
         VerifyError::Webpki(error) => error,
     };
     match error {
         E::CertExpired { .. } => R::Expired,
         E::CertNotValidYet { .. } => R::NotYetValid,
-        E::CertRevoked => R::Revoked,
-        E::UnknownRevocationStatus => R::UnknownRevocationStatus,
-        E::CrlExpired { .. } => R::ExpiredCrl,
         E::UnknownIssuer => R::UnknownIssuer,
         E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => R::NotForClientAuth,
         E::CaUsedAsEndEntity => R::CaUsedAsEndEntity,
         E::NameConstraintViolation | E::PathLenConstraintViolated => R::ConstraintViolated,
         E::InvalidSignatureForPublicKey
-        | E::InvalidCrlSignatureForPublicKey
         | E::UnsupportedSignatureAlgorithmContext(_)
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
-        | E::UnsupportedCrlSignatureAlgorithmContext(_)
-        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => R::BadSignature,
         E::UnsupportedCertVersion => R::UnsupportedVersion,
         E::UnsupportedCriticalExtension => R::Unsupported,
         _ => R::Invalid,
@@ -115,7 +136,7 @@ impl From<VerifyError> for rustls::Error {
             R::Expired => C::Expired,
             R::NotYetValid => C::NotValidYet,
             R::Revoked => C::Revoked,
-            R::UnknownRevocationStatus => C::UnknownRevocationStatus,
+            R::UnknownRevocationStatus | R::CrlNotYetValid => C::UnknownRevocationStatus,
             R::ExpiredCrl => C::ExpiredRevocationList,
             R::UnknownIssuer | R::NotChecked => C::UnknownIssuer,
             R::NotForClientAuth => C::InvalidPurpose,

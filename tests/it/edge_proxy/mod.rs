@@ -9,6 +9,7 @@ mod heads;
 mod idle;
 mod proxying;
 mod reload;
+mod trust_lost;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

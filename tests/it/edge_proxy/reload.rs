@@ -1,5 +1,7 @@
 //! `--reload`: new files are served without a restart, and what they revoke is drained.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
 use http::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -12,21 +14,22 @@ use crate::harness::{connect, get, read};
 use crate::reload::{presented, until};
 
 /// Looks at its files every few milliseconds.
-async fn start(backend: &Backend, files: Files) -> EdgeProxy {
+pub(super) async fn start(backend: SocketAddr, files: Files, more: &[&str]) -> EdgeProxy {
     files.write("crl.pem", &files.client_ca.crl_pem(&[], Duration::days(1)));
     let path = |name| text(&files.path(name));
     let mut command = example("edge_proxy");
     command
-        .args(["--listen", "127.0.0.1:0", "--backend", &backend.address.to_string(), "--reload=0.005"])
+        .args(["--listen", "127.0.0.1:0", "--backend", &backend.to_string(), "--reload=0.005"])
         .args(["--cert", &path("server.pem"), "--key", &path("server.key"), "--client-ca", &path("ca.pem")])
-        .args(["--client-crl", &path("crl.pem"), "--client-auth", "VerifyClientCertIfGiven"]);
+        .args(["--client-crl", &path("crl.pem"), "--client-auth", "VerifyClientCertIfGiven"])
+        .args(more);
     EdgeProxy::spawn(command, files).await
 }
 
 #[tokio::test]
 async fn a_renewed_certificate_is_served_without_a_restart() {
     let backend = Backend::start().await;
-    let proxy = start(&backend, Files::new()).await;
+    let proxy = start(backend.address, Files::new(), &[]).await;
     let client = proxy.files.server.client(None, ALL_VERSIONS);
     assert_eq!(presented(proxy.address, &client).await, proxy.files.server.server.chain[0]);
 
@@ -44,7 +47,7 @@ async fn a_revoked_client_is_drained_and_does_not_come_back() {
     let mut files = Files::new();
     let serial = SerialNumber::from(4711);
     files.alice = files.client_ca.issue("alice", |params| params.serial_number = Some(serial.clone()));
-    let proxy = start(&backend, files).await;
+    let proxy = start(backend.address, files, &[]).await;
     let mut config = proxy.files.server.client(Some(&proxy.files.alice), ALL_VERSIONS);
     config.alpn_protocols = vec![b"h2".to_vec()];
 

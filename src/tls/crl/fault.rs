@@ -1,0 +1,84 @@
+//! Why a CRL can't be used, or not for everything, in words with a cure.
+
+use std::fmt;
+
+use super::title::Oid;
+
+/// Why a list is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is not what RFC 5280 says a CRL is: here.
+    Malformed(&'static str),
+    Version1,
+    NoNextUpdate,
+    SignatureAlgorithm(Vec<u8>),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(what) => write!(f, "it is damaged, or no CRL as RFC 5280 has it: {what}"),
+            Self::Version1 => f.write_str(
+                "it is version 1, which says neither what key it is signed with nor what it covers: have the CA write \
+                 version 2 (with OpenSSL, `crl_extensions` in the CA's section of the configuration)",
+            ),
+            Self::NoNextUpdate => f.write_str(
+                "it has no nextUpdate, so nobody can tell when it is out of date: have the CA write one (with OpenSSL, \
+                 `default_crl_days`)",
+            ),
+            Self::SignatureAlgorithm(oid) => write!(
+                f,
+                "the crypto provider does not know the algorithm of its signature, {}: have the CA sign with SHA-256 \
+                 or better",
+                Oid(oid)
+            ),
+        }
+    }
+}
+
+/// Why a list can't say of a certificate that it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    Delta,
+    SomeReasons,
+    Indirect,
+    AttributeCertificates,
+    CriticalExtension(Vec<u8>),
+    CriticalEntryExtension(Vec<u8>),
+}
+
+impl Limit {
+    /// Of two limits the one that takes more away.
+    pub(super) fn worse(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (&one, &other) {
+            (Some(limit), Some(_)) if !limit.still_revokes() => one,
+            (_, Some(_)) => other,
+            (_, None) => one,
+        }
+    }
+
+    /// Whether what is on the list is revoked all the same. RFC 5280 sections 5.2 and 5.3: a list with a critical
+    /// extension that is not processed must not be used to determine the status of any certificate.
+    pub(super) fn still_revokes(&self) -> bool {
+        matches!(self, Self::Delta | Self::SomeReasons | Self::Indirect)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delta => f.write_str("it is a delta CRL, which has changes to a complete one only"),
+            Self::SomeReasons => f.write_str("it covers some reasons of revocation only (onlySomeReasons)"),
+            Self::Indirect => f.write_str("it is an indirect CRL, for certificates of other issuers too"),
+            Self::AttributeCertificates => {
+                f.write_str("it is for attribute certificates, which no TLS client presents")
+            }
+            Self::CriticalExtension(oid) => {
+                write!(f, "it has a critical extension that is not supported, {}", Oid(oid))
+            }
+            Self::CriticalEntryExtension(oid) => {
+                write!(f, "an entry in it has a critical extension that is not supported, {}", Oid(oid))
+            }
+        }
+    }
+}

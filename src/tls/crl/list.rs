@@ -1,0 +1,354 @@
+//! One certificate revocation list (RFC 5280 section 5): read once, then asked for serial numbers.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use rustls::pki_types::{CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime};
+
+use super::extension::{self, Extension};
+use super::fault::{Fault, Limit};
+use super::scope::Scope;
+use super::signer::{AuthorityKey, Signer};
+use super::title::Title;
+use crate::tls::certificate::{Der, INTEGER, SEQUENCE};
+use crate::tls::fingerprint::Fingerprint;
+use crate::tls::validity;
+
+const EXTENSIONS: u8 = 0xA0;
+const ENUMERATED: u8 = 0x0A;
+const REMOVE_FROM_CRL: &[u8] = &[8];
+
+/// A CRL that was read. Its signature is checked when it is known who should have made it.
+pub(super) struct List {
+    der: CertificateRevocationListDer<'static>,
+    /// Where in `der` the signed part is, which the signature is checked over.
+    signed: Range<usize>,
+    algorithm: Vec<u8>,
+    signature: Vec<u8>,
+    /// The contents of the issuer's name.
+    pub(super) issuer: Vec<u8>,
+    pub(super) this_update: UnixTime,
+    pub(super) next_update: UnixTime,
+    pub(super) authority: AuthorityKey,
+    pub(super) scope: Scope,
+    /// Why it can't say that a certificate is good, if it can't.
+    pub(super) limit: Option<Limit>,
+    /// Where in `der` the revoked certificates are.
+    entries: Range<usize>,
+    /// The places of their serial numbers among the entries, in the order of the serial numbers. A list may have
+    /// millions, which is why they are not copied.
+    sorted: Vec<u32>,
+    /// Whose signature it bears, and whose it does not.
+    signers: Mutex<Vec<(Fingerprint, bool)>>,
+}
+
+impl List {
+    /// So many keys' signatures are remembered for each list. More have one name in an attack only.
+    const MAX_SIGNERS: usize = 64;
+
+    pub(super) fn read(
+        der: CertificateRevocationListDer<'static>,
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<Self, Fault> {
+        let outline = Outline::read(&der, algorithms)?;
+        let place = |part: &[u8]| {
+            let start = part.as_ptr().addr().saturating_sub(der.as_ptr().addr());
+            start..start.saturating_add(part.len())
+        };
+        Ok(Self {
+            signed: place(outline.signed),
+            algorithm: outline.algorithm.to_vec(),
+            signature: outline.signature.to_vec(),
+            issuer: outline.issuer.to_vec(),
+            this_update: outline.this_update,
+            next_update: outline.next_update,
+            authority: outline.authority,
+            scope: outline.scope,
+            limit: outline.limit,
+            entries: if outline.entries.is_empty() { 0..0 } else { place(outline.entries) },
+            sorted: outline.sorted,
+            signers: Mutex::default(),
+            der,
+        })
+    }
+
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// How to name it to the operator.
+    pub(super) fn title(&self) -> Title {
+        Title::of(&self.der)
+    }
+
+    /// Whether this certificate is on it, by its serial number.
+    pub(super) fn revokes(&self, serial: &[u8]) -> bool {
+        let entries = self.der.get(self.entries.clone()).unwrap_or_default();
+        let serial = number(serial);
+        self.sorted.binary_search_by(|place| serial_at(entries, *place).cmp(serial)).is_ok()
+    }
+
+    /// Whether it was made by this key. The signature is checked once for each key, since that takes time in
+    /// proportion to the list.
+    pub(super) fn is_signed_by(
+        &self,
+        signer: &Signer<'_>,
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> bool {
+        let key = signer.key_fingerprint();
+        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, signed)) = signers.iter().find(|(known, _)| *known == key) {
+            return *signed;
+        }
+        let message = self.der.get(self.signed.clone()).unwrap_or_default();
+        let signed = algorithms
+            .iter()
+            .filter(|algorithm| {
+                algorithm.signature_alg_id().as_ref() == self.algorithm
+                    && algorithm.public_key_alg_id().as_ref() == signer.key.algorithm
+            })
+            .any(|algorithm| algorithm.verify_signature(signer.key.key, message, &self.signature).is_ok());
+        if signers.len() >= Self::MAX_SIGNERS {
+            signers.remove(0);
+        }
+        signers.push((key, signed));
+        signed
+    }
+
+    #[cfg(test)]
+    pub(super) fn signers_remembered(&self) -> usize {
+        self.signers.lock().unwrap().len()
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("title", &self.title()).finish_non_exhaustive()
+    }
+}
+
+/// What a list says, while its bytes are at hand.
+struct Outline<'a> {
+    signed: &'a [u8],
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+    issuer: &'a [u8],
+    this_update: UnixTime,
+    next_update: UnixTime,
+    authority: AuthorityKey,
+    scope: Scope,
+    limit: Option<Limit>,
+    entries: &'a [u8],
+    sorted: Vec<u32>,
+}
+
+impl<'a> Outline<'a> {
+    fn read(
+        der: &'a [u8],
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<Self, Fault> {
+        let malformed = |what| move || Fault::Malformed(what);
+        let parts = Parts::split(der).ok_or_else(malformed("the outline"))?;
+        let mut tbs = Der::new(parts.tbs);
+        match tbs.take_optional(INTEGER) {
+            Some([1]) => {}
+            None | Some([0]) => return Err(Fault::Version1),
+            Some(_) => return Err(Fault::Malformed("the version")),
+        }
+        if tbs.take(SEQUENCE).ok_or_else(malformed("the signature algorithm"))? != parts.algorithm {
+            return Err(Fault::Malformed("the signature algorithm, which is not the same in both places"));
+        }
+        if !algorithms.iter().any(|known| known.signature_alg_id().as_ref() == parts.algorithm) {
+            return Err(Fault::SignatureAlgorithm(extension::algorithm_oid(parts.algorithm).to_vec()));
+        }
+        let issuer = tbs.take(SEQUENCE).ok_or_else(malformed("the issuer"))?;
+        let this_update = validity::time(&mut tbs).ok_or_else(malformed("thisUpdate"))?;
+        let next_update = validity::time(&mut tbs);
+        let entries = tbs.take_optional(SEQUENCE).unwrap_or_default();
+        let extensions = tbs.take_optional(EXTENSIONS);
+        tbs.end().ok_or_else(malformed("what follows thisUpdate"))?;
+        let next_update = next_update.ok_or(Fault::NoNextUpdate)?;
+
+        let mut about = About::default();
+        if let Some(extensions) = extensions {
+            about.read(extensions)?;
+        }
+        let delta = matches!(about.limit, Some(Limit::Delta));
+        let index = Index::read(entries, issuer, delta)?;
+        Ok(Self {
+            signed: parts.signed,
+            algorithm: parts.algorithm,
+            signature: parts.signature,
+            issuer,
+            this_update,
+            next_update,
+            authority: about.authority.unwrap_or_default(),
+            scope: about.scope.unwrap_or_default(),
+            limit: Limit::worse(about.limit, index.limit),
+            entries,
+            sorted: index.sorted,
+        })
+    }
+}
+
+/// `CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }`
+struct Parts<'a> {
+    signed: &'a [u8],
+    tbs: &'a [u8],
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn split(der: &'a [u8]) -> Option<Self> {
+        let mut file = Der::new(der);
+        let mut list = Der::new(file.take(SEQUENCE)?);
+        file.end()?;
+        let signed = list.whole(SEQUENCE)?;
+        let algorithm = list.take(SEQUENCE)?;
+        let signature = list.bits()?;
+        list.end()?;
+        Some(Self { signed, tbs: Der::new(signed).take(SEQUENCE)?, algorithm, signature })
+    }
+}
+
+/// What its extensions say of a list.
+#[derive(Default)]
+struct About {
+    authority: Option<AuthorityKey>,
+    scope: Option<Scope>,
+    limit: Option<Limit>,
+}
+
+impl About {
+    fn read(&mut self, extensions: &[u8]) -> Result<(), Fault> {
+        let malformed = Fault::Malformed;
+        let mut outer = Der::new(extensions);
+        let inner = outer.take(SEQUENCE).filter(|_| outer.is_empty()).ok_or(malformed("the extensions"))?;
+        let mut inner = Der::new(inner);
+        while !inner.is_empty() {
+            let extension = Extension::read(&mut inner).ok_or(malformed("an extension"))?;
+            match extension.oid {
+                extension::AUTHORITY_KEY_IDENTIFIER if self.authority.is_none() => {
+                    let authority = AuthorityKey::read(extension.value);
+                    self.authority = Some(authority.ok_or(malformed("the authorityKeyIdentifier"))?);
+                }
+                extension::ISSUING_DISTRIBUTION_POINT if self.scope.is_none() => {
+                    let (scope, limit) =
+                        Scope::read(extension.value).ok_or(malformed("the issuingDistributionPoint"))?;
+                    self.scope = Some(scope);
+                    self.limit = Limit::worse(self.limit.take(), limit);
+                }
+                extension::AUTHORITY_KEY_IDENTIFIER | extension::ISSUING_DISTRIBUTION_POINT => {
+                    return Err(malformed("an extension, which is there twice"));
+                }
+                extension::DELTA_CRL_INDICATOR => {
+                    self.limit = Limit::worse(self.limit.take(), Some(Limit::Delta));
+                }
+                unknown if extension.critical => {
+                    self.limit = Some(Limit::CriticalExtension(unknown.to_vec()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entries of the issuer's own certificates, by serial number.
+struct Index {
+    sorted: Vec<u32>,
+    limit: Option<Limit>,
+}
+
+impl Index {
+    fn read(entries: &[u8], issuer: &[u8], delta: bool) -> Result<Self, Fault> {
+        let malformed = || Fault::Malformed("a revoked certificate");
+        let mut index = Self { sorted: Vec::new(), limit: None };
+        let mut rest = Der::new(entries);
+        // An entry has the issuer of the one before, and the first has the list's (RFC 5280 section 5.3.3).
+        let mut own = true;
+        while !rest.is_empty() {
+            let place = entries.len() - rest.len();
+            let entry = rest.take(SEQUENCE).and_then(Entry::read).ok_or_else(malformed)?;
+            if let Some(others) = entry.issuer {
+                own = others == Some(issuer);
+                index.limit = Limit::worse(index.limit.take(), (!own).then_some(Limit::Indirect));
+            }
+            if let Some(oid) = entry.unknown {
+                index.limit = Some(Limit::CriticalEntryExtension(oid.to_vec()));
+            }
+            // A delta takes entries of the complete list back. In a complete list there is nothing to take back.
+            if own && !(entry.taken_back && delta) {
+                index.sorted.push(u32::try_from(place).map_err(|_| malformed())?);
+            }
+        }
+        index.sort(entries);
+        Ok(index)
+    }
+}
+
+impl Index {
+    /// By the first bytes, which are at hand, and by the others only where these are the same.
+    fn sort(&mut self, entries: &[u8]) {
+        let first = |place: u32| {
+            let mut first = [0; 8];
+            first.iter_mut().zip(serial_at(entries, place)).for_each(|(first, byte)| *first = *byte);
+            u64::from_be_bytes(first)
+        };
+        let mut places: Vec<_> = self.sorted.iter().map(|place| (first(*place), *place)).collect();
+        places.sort_unstable_by(|(one, one_place), (other, other_place)| {
+            one.cmp(other).then_with(|| serial_at(entries, *one_place).cmp(serial_at(entries, *other_place)))
+        });
+        self.sorted = places.into_iter().map(|(_, place)| place).collect();
+        self.sorted.shrink_to_fit();
+    }
+}
+
+/// `SEQUENCE { userCertificate, revocationDate, crlEntryExtensions OPTIONAL }`
+#[derive(Default)]
+struct Entry<'a> {
+    /// The issuer, if it is not that of the entry before: `None` in here, if it has no name that we know.
+    issuer: Option<Option<&'a [u8]>>,
+    taken_back: bool,
+    /// A critical extension that is not processed.
+    unknown: Option<&'a [u8]>,
+}
+
+impl<'a> Entry<'a> {
+    fn read(entry: &'a [u8]) -> Option<Self> {
+        let mut this = Self::default();
+        let mut entry = Der::new(entry);
+        entry.take(INTEGER).filter(|serial| !serial.is_empty())?;
+        validity::time(&mut entry)?;
+        let mut extensions = Der::new(entry.take_optional(SEQUENCE).unwrap_or_default());
+        entry.end()?;
+        while !extensions.is_empty() {
+            let extension = Extension::read(&mut extensions)?;
+            match extension.oid {
+                extension::CERTIFICATE_ISSUER => {
+                    this.issuer = Some(extension::directory_name(extension.value));
+                }
+                unknown if extension.critical => this.unknown = Some(unknown),
+                extension::REASON_CODE => {
+                    this.taken_back = Der::new(extension.value).take(ENUMERATED)? == REMOVE_FROM_CRL;
+                }
+                _ => {}
+            }
+        }
+        Some(this)
+    }
+}
+
+fn serial_at(entries: &[u8], place: u32) -> &[u8] {
+    let entry = usize::try_from(place).ok().and_then(|place| entries.get(place..));
+    let serial = entry.and_then(|entry| Der::new(Der::new(entry).take(SEQUENCE)?).take(INTEGER));
+    number(serial.unwrap_or_default())
+}
+
+/// A serial number without the zeros that do not change it.
+fn number(serial: &[u8]) -> &[u8] {
+    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+    serial.get(zeros..).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! Who may have signed a CRL: the key that signed the certificate, and no other of the same name.
+
+use super::extension::{self, Certificate};
+use crate::tls::certificate::{BIT_STRING, Der, OCTET_STRING, PublicKey, SEQUENCE};
+use crate::tls::fingerprint::{Fingerprint, Hasher};
+
+const KEY_IDENTIFIER: u8 = 0x80;
+const ISSUER: u8 = 0xA1;
+const SERIAL: u8 = 0x82;
+const CRL_SIGN: u8 = 0b0000_0010;
+
+/// An issuer in a path: its key, and its certificate, which a root may come without.
+#[derive(Clone, Debug)]
+pub(super) struct Signer<'a> {
+    pub(super) key: PublicKey<'a>,
+    certificate: Option<Certificate<'a>>,
+}
+
+impl<'a> Signer<'a> {
+    /// Of its certificate.
+    pub(super) fn of(certificate: &'a [u8]) -> Option<Self> {
+        let certificate = Certificate::read(certificate)?;
+        Some(Self {
+            certificate: Some(certificate.clone()),
+            ..Self::without_certificate(certificate.key_info)?
+        })
+    }
+
+    /// Of the contents of its `SubjectPublicKeyInfo`.
+    pub(super) fn without_certificate(key_info: &'a [u8]) -> Option<Self> {
+        let mut key_info = Der::new(key_info);
+        let key = PublicKey { algorithm: key_info.take(SEQUENCE)?, key: key_info.bits()? };
+        Some(Self { key, certificate: None })
+    }
+
+    pub(super) fn key_fingerprint(&self) -> Fingerprint {
+        Hasher::new("key").bytes(self.key.algorithm).bytes(self.key.key).finish()
+    }
+
+    /// RFC 5280 section 6.3.3 (f): a CA that says what its key is for must say that it signs CRLs.
+    pub(super) fn may_sign_crls(&self) -> bool {
+        let usage =
+            self.certificate.as_ref().and_then(|certificate| certificate.extension(extension::KEY_USAGE));
+        match usage {
+            None => true,
+            Some(usage) => usage
+                .and_then(|usage| Der::new(usage).take(BIT_STRING))
+                .and_then(|bits| bits.get(1))
+                .is_some_and(|bits| bits & CRL_SIGN != 0),
+        }
+    }
+}
+
+/// Whose key a list says it is signed with. It need not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AuthorityKey {
+    key: Option<Vec<u8>>,
+    issuer: Option<Vec<u8>>,
+    serial: Option<Vec<u8>>,
+}
+
+impl AuthorityKey {
+    /// `SEQUENCE { keyIdentifier [0], authorityCertIssuer [1], authorityCertSerialNumber [2] }`, all optional.
+    pub(super) fn read(value: &[u8]) -> Option<Self> {
+        let mut outer = Der::new(value);
+        let mut fields = Der::new(outer.take(SEQUENCE)?);
+        outer.end()?;
+        let key = fields.take_optional(KEY_IDENTIFIER).map(<[u8]>::to_vec);
+        let mut issuer = None;
+        if let Some(names) = fields.take_optional(ISSUER) {
+            let mut names = Der::new(names);
+            while !names.is_empty() {
+                let (tag, name) = names.any()?;
+                if tag == extension::DIRECTORY_NAME && issuer.is_none() {
+                    issuer = Some(Der::new(name).take(SEQUENCE)?.to_vec());
+                }
+            }
+        }
+        let serial = fields.take_optional(SERIAL).map(<[u8]>::to_vec);
+        fields.end()?;
+        Some(Self { key, issuer, serial })
+    }
+
+    /// Whether nothing that both say differs.
+    pub(super) fn may_be(&self, signer: &Signer<'_>) -> bool {
+        let Some(certificate) = &signer.certificate else { return true };
+        let key = certificate
+            .extension(extension::SUBJECT_KEY_IDENTIFIER)
+            .flatten()
+            .and_then(|value| Der::new(value).take(OCTET_STRING));
+        let same = |own: &Option<Vec<u8>>, theirs: Option<&[u8]>| match (own, theirs) {
+            (Some(own), Some(theirs)) => own == theirs,
+            _ => true,
+        };
+        same(&self.key, key)
+            && same(&self.issuer, Some(certificate.issuer))
+            && same(&self.serial, Some(certificate.serial))
+    }
+
+    /// Whether the two may be of one key.
+    pub(super) fn may_equal(&self, other: &Self) -> bool {
+        self.key.is_none() || other.key.is_none() || self.key == other.key
+    }
+}
