@@ -173,7 +173,7 @@ async fn another_cas_alice_is_not_let_in_whose_verdict_is_failed() {
         ] {
             let (status, denied, log) = ask(&Nginx::new(), source.clone(), told(failed(words))).await;
             assert_eq!((status, denied), (403, Some(Reason::Unverified(reason))), "{words}");
-            assert!(log.contains(&format!("detail=the proxy says: {words}")), "{log}");
+            assert!(log.contains(&format!("detail=\"the proxy says: {words}\"")), "{log}");
             assert!(!log.contains("lets nobody in"), "{log}");
         }
     }
@@ -185,7 +185,7 @@ async fn without_a_verdict_nobody_is_verified_unless_it_is_said_in_so_many_words
     let told = || headers(&Rfc9440::new(), &alice, VerifyStatus::Success);
     let (status, reason, log) = ask(&Rfc9440::new(), FromForwarded::new(), told()).await;
     assert_eq!((status, reason), (403, Some(Reason::Unverified(UnverifiedReason::NotChecked))));
-    assert!(log.contains("detail=the proxy forwarded the certificate without a verdict"), "{log}");
+    assert!(log.contains("detail=\"the proxy forwarded the certificate without a verdict\""), "{log}");
     assert!(log.contains("WARN") && log.contains(".proxy_verifies()"), "{log}");
     let (status, _, log) = ask(&Rfc9440::new(), FromForwarded::new().proxy_verifies(), told()).await;
     assert_eq!((status, log.as_str()), (200, ""));

@@ -79,7 +79,7 @@ pub(crate) fn cases() -> Vec<Case> {
     unverified("torn", torn, strict(), R::BadSignature, A::DecryptError);
     let constrained = narrow.client("a").with([narrow.der()]);
     unverified("constrained", constrained, strict(), R::ConstraintViolated, A::CertificateUnknown);
-    unverified("version 1", ca.issue_v1("v1"), strict(), R::Unsupported, A::CertificateUnknown);
+    unverified("version 1", ca.issue_v1("v1"), strict(), R::UnsupportedVersion, A::CertificateUnknown);
 
     let a = || ca.client("a");
     let ask = || verifier(RequestClientCert);
