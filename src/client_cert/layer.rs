@@ -60,7 +60,8 @@ use crate::telemetry;
 /// use tower::Layer;
 /// use tower_client_cert::ClientCertLayer;
 ///
-/// let app = ClientCertLayer::new().layer(Router::new()/* .fallback(proxy) */);
+/// # async fn proxy() {}
+/// let app = ClientCertLayer::new().layer(Router::<()>::new().fallback(proxy));
 /// # let _ = app;
 /// ```
 #[must_use = "a layer does nothing until it is applied to a service"]
