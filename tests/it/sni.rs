@@ -407,3 +407,27 @@ async fn i13_a_misdirected_request_is_refused_by_every_server() {
         }
     }
 }
+
+/// tonic's own server has no door, so that one policy's connection would do for all hosts.
+#[cfg(feature = "tonic")]
+#[tokio::test]
+async fn i13_several_policies_under_tonics_own_server_are_a_warning() {
+    use axum::serve::Listener as _;
+    use tonic::transport::server::Connected as _;
+
+    let port = Port::new();
+    let one = port.pki.acceptor(verifier(NoClientCert).build().unwrap());
+    for (acceptor, warned) in [(one, false), (port.acceptor.clone(), true)] {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut listener = tower_client_cert::TlsListener::new(tcp, acceptor);
+        let address = listener.local_addr().unwrap();
+        let client = tokio::spawn(connect(address, "open.example", port.client("h2")));
+        let (stream, _) = listener.accept().await;
+        let log = crate::log::Log::start();
+        let _ = stream.get_ref().0.connect_info();
+        let _ = stream.get_ref().0.connect_info();
+        let text = log.text();
+        assert_eq!(text.matches("make_service(Routes::new").count(), usize::from(warned), "{text}");
+        client.await.unwrap().unwrap();
+    }
+}
