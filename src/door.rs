@@ -57,20 +57,20 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let span = self.info.span();
-        span.within(|| {
-            if !TlsConnectInfo::is_screened(&request) {
-                strip::screen(&mut request);
-            }
-            let Some(info) = self.info.by_now() else {
-                let close = request.version() <= Version::HTTP_11;
-                return ResponseFuture::refused(Rejection { status: StatusCode::MISDIRECTED_REQUEST, close });
-            };
-            #[cfg(feature = "tls")]
-            if let Err(refusal) = misdirected::check(&request, info.host_policy()) {
-                return ResponseFuture::refused(refusal);
-            }
-            info.insert_screened(&mut request);
-            ResponseFuture::inner(self.inner.call(request), span.clone())
-        })
+        #[cfg_attr(not(feature = "tracing"), allow(clippy::let_unit_value))]
+        let _entered = span.enter();
+        if !TlsConnectInfo::is_screened(&request) {
+            strip::screen(&mut request);
+        }
+        let Some(info) = self.info.by_now() else {
+            let close = request.version() <= Version::HTTP_11;
+            return ResponseFuture::refused(Rejection { status: StatusCode::MISDIRECTED_REQUEST, close });
+        };
+        #[cfg(feature = "tls")]
+        if let Err(refusal) = misdirected::check(&request, info.host_policy()) {
+            return ResponseFuture::refused(refusal);
+        }
+        info.insert_screened(&mut request);
+        ResponseFuture::inner(self.inner.call(request), span.clone())
     }
 }

@@ -20,11 +20,15 @@ impl ConnectionSpan {
         )
     }
 
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        #[cfg(feature = "tracing")]
-        let _entered = self.0.as_ref().map(tracing::Span::enter);
-        work()
+    /// Enters it, until what is returned is dropped.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn enter(&self) -> Option<tracing::span::Entered<'_>> {
+        self.0.as_ref().map(tracing::Span::enter)
     }
+
+    /// There is nothing to enter.
+    #[cfg(not(feature = "tracing"))]
+    pub(crate) fn enter(&self) {}
 }
 
 /// An answer that the inner service was not asked for. Its body is empty.
@@ -90,7 +94,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         match this.answer.project() {
-            AnswerProjection::Inner { future } => this.span.within(|| future.poll(cx)),
+            AnswerProjection::Inner { future } => {
+                let _entered = this.span.enter();
+                future.poll(cx)
+            }
             AnswerProjection::Refused { refusal } => Poll::Ready(Ok(refusal.response())),
         }
     }
