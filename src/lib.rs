@@ -15,8 +15,9 @@
 //!
 //! 1. **It works or it says why.** A layer that can never have a certificate to forward, because nobody asks the
 //!    client or nobody captures the answer, says so, with the line that is missing.
-//! 2. **What the backend reads is true.** A header of that name comes from the layer or not at all, in every spelling
-//!    that a backend might fold to it; and whether the certificate was *verified* travels with it.
+//! 2. **What the backend reads is true.** A header that some reader of client certificates might believe comes from the
+//!    layer or not at all, in every spelling that a backend might fold to it; and whether the certificate was *verified*,
+//!    and still is, travels with it.
 //! 3. **It costs nothing measurable.** A header is encoded once per connection.
 //! 4. **One crate, both ends.** The proxy writes and the backend reads the same [`dialect`] with the same code.
 //!
@@ -28,6 +29,7 @@
 //! ```no_run
 //! use axum::Router;
 //! use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+//! use tower::Layer;
 //! use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, TlsListener, make_service};
 //!
 //! # async fn proxy() {}
@@ -42,7 +44,8 @@
 //! config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 //! let acceptor = ClientCertAcceptor::new(config, verifier);
 //!
-//! let app = Router::new().fallback(proxy).layer(ClientCertLayer::new());
+//! // Around the whole app: a router's own `layer` misses what is added to it later.
+//! let app = ClientCertLayer::new().layer(Router::new().fallback(proxy));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8443").await?;
 //! axum::serve(TlsListener::new(listener, acceptor), make_service(app)).await?;
 //! # Ok(())

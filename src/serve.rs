@@ -298,6 +298,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
 /// ```no_run
 /// use axum::{Router, extract::ConnectInfo, routing::get};
 /// use std::net::SocketAddr;
+/// use tower::Layer;
 /// use tower_client_cert::{ClientCertLayer, TlsConnectInfo, make_service};
 ///
 /// # async fn serve(listener: tower_client_cert::TlsListener<tokio::net::TcpListener>) -> std::io::Result<()> {
@@ -305,7 +306,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
 ///     format!("{address} over {:?}", tls.protocol_version())
 /// }
 ///
-/// let app = Router::new().route("/", get(hello)).layer(ClientCertLayer::new());
+/// // Around the whole app: a router's own `layer` misses what is added to it later.
+/// let app = ClientCertLayer::new().layer(Router::new().route("/", get(hello)));
 /// axum::serve(listener, make_service(app)).await
 /// # }
 /// ```

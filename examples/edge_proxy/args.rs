@@ -1,16 +1,19 @@
 //! The command line.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use http::HeaderName;
 use http::uri::Authority;
+use ipnet::IpNet;
 use tower_client_cert::ClientAuthPolicy;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _};
+use tower_client_cert::forwarded::{PassHeadersLayer, TrustedProxies};
 
 use crate::forwarding::Forwarding;
 
@@ -67,6 +70,16 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) forwarding: Forwarding,
+
+    /// Let this header through to the backend, from the addresses of --trusted-proxy only. Otherwise every header that
+    /// some reader of client certificates might believe is taken off a request. May be given several times
+    #[arg(long, value_name = "NAME", requires = "trusted_proxy")]
+    pub(crate) pass_header: Vec<HeaderName>,
+
+    /// A proxy in front of this one, by its address or network: whose --pass-header is let through. May be given several
+    /// times
+    #[arg(long, value_name = "IP[/BITS]", value_parser = network, requires = "pass_header")]
+    pub(crate) trusted_proxy: Vec<IpNet>,
 
     /// The most certificates a client may present, its own included; 5 unless set
     #[arg(long, value_name = "NUMBER")]
@@ -165,10 +178,24 @@ impl Args {
         Ok(())
     }
 
+    /// What lets headers of proxies in front through.
+    pub(crate) fn pass_headers(&self) -> PassHeadersLayer {
+        let none = TrustedProxies::none();
+        let trusted = self.trusted_proxy.iter().fold(none, |trusted, range| trusted.ip_range(*range));
+        PassHeadersLayer::new(self.pass_header.iter().cloned(), trusted)
+    }
+
     /// Whether to show what the echo backend receives: another one can't tell us.
     pub(crate) fn demonstrates(&self) -> bool {
         self.demo_once || self.backend.is_none()
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "neither an IP address nor a network, as in 192.0.2.0/24".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

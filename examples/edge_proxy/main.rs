@@ -135,7 +135,7 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
     let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, &args.forwarding);
     let timeouts = Timeouts { header: args.header_timeout, drain: args.drain_timeout };
-    let server = Server::start(tcp, acceptor, proxy, timeouts);
+    let server = Server::start(tcp, acceptor, (args.pass_headers(), proxy), timeouts);
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
         let demonstration = Demonstration {

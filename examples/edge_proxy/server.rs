@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 use tower::{Layer as _, ServiceExt as _};
+use tower_client_cert::forwarded::PassHeadersLayer;
 use tower_client_cert::{Captured, ClientCertAcceptor, TlsConnectInfo, TlsListener, TrustLost};
 
 use crate::idle::Activity;
@@ -60,7 +61,7 @@ impl Server {
     pub(crate) fn start(
         tcp: TcpListener,
         acceptor: ClientCertAcceptor,
-        proxy: Proxy,
+        proxy: (PassHeadersLayer, Proxy),
         timeouts: Timeouts,
     ) -> Self {
         let tcp = tcp.tap_io(|tcp| {
@@ -94,7 +95,7 @@ async fn serve(
     stream: TlsStream<Captured<TcpStream>>,
     address: SocketAddr,
     acceptor: ClientCertAcceptor,
-    proxy: Proxy,
+    (pass, proxy): (PassHeadersLayer, Proxy),
     timeouts: Timeouts,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -108,7 +109,7 @@ async fn serve(
     let activity = Activity::default();
     let service = {
         let activity = activity.clone();
-        let proxy = info.layer(proxy);
+        let proxy = info.layer(pass.with_peer_ip(address.ip()).layer(proxy));
         service_fn(move |request: Request<Incoming>| {
             let busy = activity.begin();
             let mut request = request.map(Body::new);

@@ -57,9 +57,12 @@ use crate::telemetry;
 ///
 /// ```
 /// use axum::Router;
+/// use tower::Layer;
 /// use tower_client_cert::ClientCertLayer;
 ///
-/// let app: Router = Router::new()/* .fallback(proxy) */.layer(ClientCertLayer::new());
+/// # async fn proxy() {}
+/// let app = ClientCertLayer::new().layer(Router::<()>::new().fallback(proxy));
+/// # let _ = app;
 /// ```
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct ClientCertLayer<D = Skipper> {

@@ -149,10 +149,10 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     pub(super) fn receive_request<B>(
         &self,
         hop: &Hop<'_>,
-        written: Option<HeaderMap>,
+        written: Option<&HeaderMap>,
         request: &mut Request<B>,
     ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
-        let (headers, received) = match (&written, request.extensions().get::<Received>()) {
+        let (headers, received) = match (written, request.extensions().get::<Received>()) {
             // A layer of ours has written them since, in this process.
             (Some(written), _) => (Some(written), false),
             (None, Some(received)) => (Some(&received.headers), true),

@@ -166,7 +166,8 @@ impl<D> Clone for Outcome<D> {
 #[cfg(any(feature = "axum", feature = "x509"))]
 struct Required<D> {
     outcome: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
-    /// The address of the hop, if the layer knows it.
+    /// The address of the hop, if the layer knows it: for the log.
+    #[cfg_attr(not(any(feature = "tracing", feature = "x509")), allow(dead_code))]
     peer: Option<IpAddr>,
 }
 

@@ -114,7 +114,7 @@ impl Reports {
         expected: Option<&HeaderName>,
         others: impl Iterator<Item = &'a HeaderName>,
     ) {
-        let others: Vec<String> = others.filter_map(whose).collect();
+        let others: Vec<String> = others.filter_map(whose).take(4).collect();
         if others.is_empty() {
             return;
         }

@@ -60,13 +60,13 @@ where
         let owned = self.reader.owned();
         let first = TlsConnectInfo::mark_screened(&mut request);
         let written = match owned.screen(first, false, &mut request) {
-            Screening::Written(written) => Some(*written),
+            Screening::Written(written) => Some(written),
             _ => None,
         };
         let tls = request.extensions().get::<TlsConnectInfo>().cloned();
         let hop = Hop::of(request.extensions(), self.reader.peer_ip(), tls.as_ref());
         let peer = hop.ip();
-        let outcome = self.reader.receive_request(&hop, written, &mut request);
+        let outcome = self.reader.receive_request(&hop, written.as_deref(), &mut request);
         request.extensions_mut().insert(Outcome { outcome, peer });
         #[cfg(feature = "x509")]
         crate::identity::Proxied::mark(request.extensions_mut());

@@ -79,7 +79,7 @@ impl TlsConnectInfo {
     ///
     /// `ClientCertAcceptor` makes this itself; the constructor is for TLS stacks other than ours, and for tests.
     ///
-    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`] it has requests served within
+    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`](tower_layer::Layer) it has requests served within
     /// that span.
     #[must_use]
     pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {

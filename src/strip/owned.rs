@@ -49,6 +49,7 @@ impl OwnedHeaders {
     }
 
     /// Whether `name` folds to one of the dialect's, or of the table's.
+    #[cfg(feature = "tracing")]
     pub(crate) fn strips(&self, name: &HeaderName) -> bool {
         self.all.contains(name.as_str().as_bytes())
     }

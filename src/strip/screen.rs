@@ -1,10 +1,7 @@
 //! Once per request, by whatever of ours meets it first: every known header is taken off it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use http::{HeaderMap, HeaderName, Request};
 
-use super::known::{self, KNOWN};
 use super::names::{self, Names};
 
 /// The known headers that a request came with. Nobody but this crate's readers can look here, so an application that
@@ -52,24 +49,27 @@ impl Received {
 
 /// Says in the log that headers of a kind are taken off requests: once for each row of the table, so that nobody who
 /// sends them can fill a disk.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn say_once(name: &HeaderName) {
-    static SAID: AtomicU64 = AtomicU64::new(0);
-    const _: () = assert!(KNOWN.len() < 64);
-    let row = known::position(name.as_str().as_bytes());
-    let bit = 1 << row.unwrap_or(63);
-    if SAID.load(Ordering::Relaxed) & bit != 0 || SAID.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
-        return;
-    }
     #[cfg(feature = "tracing")]
     {
-        let kind = row
-            .and_then(|row| KNOWN.get(row))
-            .map_or_else(|| "a dialect of your own".to_owned(), ToString::to_string);
-        tracing::info!(
-            header = kind,
-            "took a header off a request that a reader of client certificates might believe, and that anybody can send. \
-             ForwardedClientCertLayer and Dialect::keep still see it. If a proxy of yours writes it for the service behind, \
-             add a PassHeadersLayer. This is said once for each kind"
-        );
+        use std::sync::atomic::{AtomicU64, Ordering};
+
+        use super::known::{KNOWN, position};
+
+        static SAID: AtomicU64 = AtomicU64::new(0);
+        const _: () = assert!(KNOWN.len() < 64);
+        let row = position(name.as_str().as_bytes());
+        let bit = 1 << row.unwrap_or(63);
+        // To read is cheaper than to write, and mostly enough.
+        if SAID.load(Ordering::Relaxed) & bit == 0 && SAID.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            let kind = row.and_then(|row| KNOWN.get(row));
+            tracing::info!(
+                header = kind.map_or_else(|| "a dialect of your own".to_owned(), ToString::to_string),
+                "took a header off a request that a reader of client certificates might believe, and that anybody can \
+                 send. ForwardedClientCertLayer and Dialect::keep still see it. If a proxy of yours writes it for the \
+                 service behind, add a PassHeadersLayer. This is said once for each kind"
+            );
+        }
     }
 }

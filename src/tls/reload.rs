@@ -53,8 +53,9 @@ use super::file::{Change, FileRead};
 ///
 /// # What happens to open connections
 ///
-/// Nothing: they keep what they were made with. [`ClientCertAcceptor::trust_lost`] tells which of them a handshake would
-/// refuse now, for the server to drain them.
+/// They keep the configuration they were made with, and stay open. Those whose client a handshake would now refuse, or
+/// would not verify, are demoted: see [the table](ClientCertAcceptor#trust-over-time).
+/// [`ClientCertAcceptor::trust_lost`] tells which they are, for a server that can drain them.
 ///
 /// # When things expire
 ///

@@ -92,7 +92,7 @@ impl Connection {
         .await
     }
 
-    async fn is_refused(mut self) {
+    async fn expect_refusal(mut self) {
         let response = self.get().await;
         assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST);
         assert_eq!(response.body(), "");
@@ -148,7 +148,7 @@ async fn i3_a_verdict_ends_in_the_second_after_the_certificate() {
             assert_eq!(of_alice.get().await.body(), good, "its last second");
             clock.set(NOT_AFTER as u64 + 1);
             if policy.verifies() {
-                of_alice.is_refused().await;
+                of_alice.expect_refusal().await;
                 continue;
             }
             let expired = "FAILED:certificate has expired | true FAILED:certificate has expired | false";
@@ -245,7 +245,7 @@ mod reloaded {
                 };
                 setting.reload(next);
                 if policy.verifies() {
-                    connection.is_refused().await;
+                    connection.expect_refusal().await;
                 } else {
                     let expected = format!("FAILED:{reason} | true FAILED:{reason} | false");
                     assert_eq!(connection.get().await.body(), &expected);
@@ -266,7 +266,7 @@ mod reloaded {
             let (_server, mut connection) = setting.open(identity).await;
             assert_eq!(connection.get().await.status(), StatusCode::OK);
             setting.reload(setting.with_ca(to));
-            connection.is_refused().await;
+            connection.expect_refusal().await;
         }
     }
 
@@ -277,6 +277,6 @@ mod reloaded {
         assert_eq!(connection.get().await.status(), StatusCode::OK);
         setting.reload(verifier(RequireAndVerifyClientCert).roots([Authority::root("another CA").der()]));
         drop(setting);
-        connection.is_refused().await;
+        connection.expect_refusal().await;
     }
 }

@@ -185,3 +185,31 @@ async fn flags_that_make_no_sense_together_are_refused_by_name() {
         }
     }
 }
+
+/// A CDN's header for the backend, which nobody else may send.
+#[tokio::test]
+async fn named_headers_pass_from_a_trusted_proxy_only() {
+    let backend = Backend::start().await;
+    let pass = ["--pass-header", "Cf-Client-Cert-Sha256"];
+    for (trusted, expected) in [(Some("127.0.0.0/8"), true), (Some("192.0.2.7"), false), (None, false)] {
+        let flags = trusted.map(|trusted| [&pass[..], &["--trusted-proxy", trusted]].concat());
+        let proxy = EdgeProxy::start(backend.address, &flags.unwrap_or_default()).await;
+        let mut request = get(proxy.address, "/");
+        for name in ["cf-client-cert-sha256", "cf_client_cert_sha256", "cf-client-cert-der-base64"] {
+            request.headers_mut().insert(name, http::HeaderValue::from_static("the CDN's"));
+        }
+        let response = proxy.client(None, true).send(proxy.address, request).await;
+        let headers = received(response.body());
+        let names: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("cf")).collect();
+        assert_eq!(names.len(), usize::from(expected), "{names:?}");
+        assert_eq!(headers.contains_key("cf-client-cert-sha256"), expected, "{trusted:?}");
+    }
+    for alone in [
+        &pass[..],
+        &["--trusted-proxy", "127.0.0.1"],
+        &["--pass-header", "a b", "--trusted-proxy", "127.0.0.1"],
+    ] {
+        let (result, _, _) = output(example("edge_proxy").arg("--demo-once").args(alone)).await;
+        assert_eq!(result.status.code(), Some(2), "{alone:?}");
+    }
+}
