@@ -89,4 +89,71 @@ mod tests {
             assert!(error.is_anonymous() && error.label().is_none(), "{error}");
         }
     }
+
+    /// What is counted is what is refused: by the layer, or when somebody asks for what it could not find.
+    #[cfg(feature = "metrics")]
+    #[test]
+    fn each_refused_request_is_counted_once_by_its_reason() {
+        use super::super::{ForwardedClientCertLayer, Hop, TrustedProxies};
+        use crate::dialect::Nginx;
+        use http::{HeaderMap, HeaderValue};
+
+        let counts = Counts::default();
+        metrics::with_local_recorder(&counts, || {
+            let proxy: std::net::IpAddr = [127, 0, 0, 1].into();
+            let reader = ForwardedClientCertLayer::new(Nginx::new(), TrustedProxies::none().ip_range(proxy));
+            let trusted = Hop::unknown().at(proxy);
+            let stranger = Hop::unknown().at([192, 0, 2, 1].into());
+            for (hop, value) in [
+                (trusted, Some("rubbish")),
+                (trusted, Some("(null)")),
+                (trusted, Some("(null)")),
+                (stranger, Some("forged")),
+                (Hop::unknown(), None),
+                (trusted, None),
+                (stranger, None),
+            ] {
+                let mut headers = HeaderMap::new();
+                value.map(|value| headers.insert("x-ssl-client-cert", HeaderValue::from_static(value)));
+                let read = reader.read(&hop, &headers).unwrap_err();
+                assert_eq!(reader.receive(&hop, &mut headers).unwrap_err(), read);
+            }
+        });
+        let counts = counts.0.into_inner().unwrap();
+        let expected = [("hop_unknown", 2), ("null", 4), ("pem", 2), ("untrusted", 2)];
+        assert_eq!(counts, expected.map(|(reason, count)| (reason.to_owned(), count)).into());
+    }
+
+    /// The counter by its reason.
+    #[cfg(feature = "metrics")]
+    #[derive(Default)]
+    struct Counts(std::sync::Mutex<std::collections::BTreeMap<String, usize>>);
+
+    #[cfg(feature = "metrics")]
+    impl metrics::Recorder for Counts {
+        fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+        fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+        fn describe_histogram(
+            &self,
+            _: metrics::KeyName,
+            _: Option<metrics::Unit>,
+            _: metrics::SharedString,
+        ) {
+        }
+
+        /// Each is registered anew for one increment.
+        fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+            if key.name() == "client_cert_forwarded_refused_total" {
+                let reason = key.labels().next().unwrap().value().to_owned();
+                *self.0.lock().unwrap().entry(reason).or_default() += 1;
+            }
+            metrics::Counter::noop()
+        }
+        fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+            metrics::Gauge::noop()
+        }
+        fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+            metrics::Histogram::noop()
+        }
+    }
 }
