@@ -145,7 +145,9 @@ async fn plain_absence_is_no_event() {
     for (headers, hop, status) in cases {
         let path = if status == 200 { "/optional" } else { "/required" };
         let answer = ask(app(reader().with_peer_ip(hop.into())), path, headers, "info").await;
-        assert_eq!((answer.status, answer.log.as_str()), (status, ""));
+        // Whoever takes the first header of a kind in this process says so.
+        let lines = answer.log.lines().filter(|line| !line.contains("took a header off a request"));
+        assert_eq!((answer.status, lines.collect::<String>()), (status, String::new()));
     }
 }
 
@@ -278,7 +280,7 @@ fn another_spelling_and_a_reader_without_tower_say_so_too() {
     }
 }
 
-/// One that `Rejection` of every extractor, and what the log says of it.
+/// The rejection of every extractor, and what the log says of it.
 #[tokio::test]
 async fn no_500_tells_a_client_how_the_server_is_set_up() {
     struct Anybody;
