@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
+use crate::advice::Advice;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::policy::ClientAuthPolicy;
 
@@ -47,18 +48,21 @@ impl<S: Sync> OptionalFromRequestParts<S> for PeerCertificates {
     }
 }
 
-/// Nothing puts [`TlsConnectInfo`] on requests: the server is not set up for it. Status 500.
+/// Nothing puts [`TlsConnectInfo`] on requests: the server is not set up for it. Status 500; what to write is in the log,
+/// and in this error's text, and not in the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the request carries no TlsConnectInfo: serve the app with `axum::serve(TlsListener::new(listener, acceptor), \
-     tower_client_cert::make_service(app))`"
+     tower_client_cert::make_service(app))`; behind a proxy that ends TLS, take a `ForwardedClientCert` behind a \
+     `ForwardedClientCertLayer` instead"
 )]
 #[non_exhaustive]
 pub struct MissingTlsConnectInfo;
 
 impl IntoResponse for MissingTlsConnectInfo {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        static ADVICE: Advice = Advice::new();
+        ADVICE.answer(&self)
     }
 }
 
@@ -69,7 +73,8 @@ pub enum PeerCertificatesRejection {
     /// The client presented none. Status 401, as in Skipper.
     #[error("a client certificate is needed here, and none was presented in the TLS handshake")]
     NoCertificate,
-    /// The server's policy is not to ask for one. Status 500.
+    /// The server's policy is not to ask for one. Status 500; what to write is in the log, and in this error's text, and
+    /// not in the response.
     #[error(
         "a client certificate is needed here, and the server never asks for one: its policy is NoClientCert. Build the \
          verifier with `ClientAuthPolicy::RequestClientCert.verifier()`, or another policy that asks"
@@ -82,10 +87,11 @@ pub enum PeerCertificatesRejection {
 
 impl IntoResponse for PeerCertificatesRejection {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::NoCertificate => StatusCode::UNAUTHORIZED,
-            Self::NeverAsked | Self::MissingTlsConnectInfo(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, self.to_string()).into_response()
+        static NEVER_ASKED: Advice = Advice::new();
+        match self {
+            Self::NoCertificate => (StatusCode::UNAUTHORIZED, self.to_string()).into_response(),
+            Self::NeverAsked => NEVER_ASKED.answer(&self),
+            Self::MissingTlsConnectInfo(missing) => missing.into_response(),
+        }
     }
 }

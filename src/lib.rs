@@ -153,6 +153,8 @@
 
 #[cfg(feature = "axum-server")]
 mod accept;
+#[cfg(feature = "axum")]
+mod advice;
 #[cfg(feature = "x509")]
 pub mod authorize;
 mod client_cert;
@@ -168,17 +170,15 @@ mod future;
 mod host;
 #[cfg(feature = "x509")]
 pub mod identity;
+#[cfg(feature = "tracing")]
+mod limit;
 #[cfg(feature = "tls")]
 mod misdirected;
 #[cfg(feature = "x509")]
 mod name;
 mod peer;
 mod policy;
-#[cfg(any(
-    all(feature = "tls", feature = "tracing"),
-    all(feature = "tls", feature = "x509"),
-    all(feature = "tracing", feature = "x509")
-))]
+#[cfg(any(feature = "tracing", all(feature = "tls", feature = "x509")))]
 mod printable;
 #[cfg(all(feature = "axum", feature = "tls"))]
 mod serve;

@@ -5,6 +5,7 @@
 //! The names and labels are listed in the crate's documentation, under `metrics`.
 #![cfg_attr(not(feature = "metrics"), allow(unused_variables))]
 
+use crate::forwarded::ForwardedClientCertError;
 #[cfg(feature = "tls")]
 use crate::peer::TlsConnectInfo;
 #[cfg(feature = "tls")]
@@ -33,6 +34,14 @@ pub(crate) fn handshake(result: Result<&TlsConnectInfo, &AcceptError>) {
 pub(crate) fn stripped(headers: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("client_cert_stripped_headers_total").increment(headers as u64);
+}
+
+/// What a request says of its client's certificate is not believed, or can't be.
+pub(crate) fn forwarded_refused(error: &ForwardedClientCertError) {
+    #[cfg(feature = "metrics")]
+    if let Some(reason) = error.label() {
+        metrics::counter!("client_cert_forwarded_refused_total", "reason" => reason).increment(1);
+    }
 }
 
 /// What a connection's header would hold was too large, and part of it or all was left out.

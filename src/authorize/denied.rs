@@ -35,6 +35,9 @@ pub enum Reason {
     UntrustedProxy,
     /// `malformed-header`: a trusted proxy forwarded something that is no certificate.
     MalformedHeader,
+    /// `header-too-large`: a trusted proxy forwarded more than is looked at, by the dialect's
+    /// [`Limits`](crate::dialect::Limits).
+    HeaderTooLarge,
     /// `proxy-connection`: the certificate of this connection was asked for, and behind a
     /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) that is the proxy's.
     ProxyConnection,
@@ -62,19 +65,21 @@ impl Reason {
             Self::NoMatch => "no-match",
             Self::UntrustedProxy => "untrusted-proxy",
             Self::MalformedHeader => "malformed-header",
+            Self::HeaderTooLarge => "header-too-large",
             Self::ProxyConnection => "proxy-connection",
             Self::Misconfigured => "misconfigured",
             Self::Custom(name) => name,
         }
     }
 
-    /// 401 if there is no certificate, 403 if it is not the right one, 400 for a header that can't be read, and 500 if the
-    /// server is not set up for its own rule.
+    /// 401 if there is no certificate, 403 if it is not the right one, 400 for a header that can't be read, 431 for one that
+    /// is too large, and 500 if the server is not set up for its own rule.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MissingTls | Self::MissingCert => StatusCode::UNAUTHORIZED,
             Self::MalformedHeader => StatusCode::BAD_REQUEST,
+            Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::ProxyConnection | Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::FORBIDDEN,
         }

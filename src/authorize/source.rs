@@ -149,7 +149,9 @@ impl CertificateSource for FromConnection {
             return Err(NoEvidence::new(Reason::MissingTls).with_setup_hint(
                 "the request carries no TlsConnectInfo. Serve it with `axum::serve(TlsListener::new(listener, \
                  acceptor), tower_client_cert::make_service(app))`, or, in a server of your own, wrap the service of \
-                 each connection with `info.layer(service)`, where `let (stream, info) = acceptor.accept(io).await?`",
+                 each connection with `info.layer(service)`, where `let (stream, info) = acceptor.accept(io).await?`. \
+                 Behind a proxy that ends TLS, put this layer inside of a `ForwardedClientCertLayer`, with \
+                 `.from_source(FromForwarded::<Dialect>::new())`",
             ));
         };
         match (info.peer_certificates(), info.policy()) {

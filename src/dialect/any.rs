@@ -80,6 +80,18 @@ impl AnyDialect {
         Self::named(self.name, limits).unwrap_or(self)
     }
 
+    /// The dialects that have a header of this name, in whatever spelling: for the log.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn of_header(header: &HeaderName) -> Vec<&'static str> {
+        static ALL: std::sync::LazyLock<Vec<AnyDialect>> = std::sync::LazyLock::new(|| {
+            AnyDialect::NAMES.iter().filter_map(|name| AnyDialect::named(name, Limits::new())).collect()
+        });
+        let is =
+            |name: &HeaderName| crate::strip::folds_to(name.as_str().as_bytes(), header.as_str().as_bytes());
+        let with_it = ALL.iter().filter(|dialect| dialect.header_names().iter().any(is));
+        with_it.map(Self::name).collect()
+    }
+
     fn named(name: &'static str, limits: Limits) -> Option<Self> {
         fn shared(dialect: impl Dialect + Send + Sync + 'static) -> Arc<dyn Dialect + Send + Sync> {
             Arc::new(dialect)

@@ -1,17 +1,36 @@
 //! The axum extractors.
 
+#[cfg(feature = "tracing")]
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use super::{ForwardedClientCert, ForwardedClientCertError};
+use super::{ForwardedClientCert, ForwardedClientCertError, Required};
+use crate::advice::Advice;
+#[cfg(feature = "tracing")]
+use crate::limit::{Limit, limited};
 
-/// Rejects with [`ForwardedClientCertError`], which says why and has a status for each reason.
+/// Rejects with [`ForwardedClientCertError`], which says why and has a status for each reason. What its text says of the
+/// server is for the log: the response with status 500 is empty.
 impl<S: Sync, D: 'static> FromRequestParts<S> for ForwardedClientCert<D> {
     type Rejection = ForwardedClientCertError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Self::from_extensions(&parts.extensions)
+        let required = Required::of(&parts.extensions);
+        #[cfg(feature = "tracing")]
+        if let Err(ForwardedClientCertError::Untrusted { header: None }) = &required.outcome {
+            static LIMIT: Limit = Limit::new(10, Duration::from_millis(100));
+            limited!(
+                LIMIT,
+                info,
+                peer = required.peer.map(tracing::field::display),
+                "refused a request with status 403: a forwarded client certificate is needed, and the request does not \
+                 come from a trusted proxy"
+            );
+        }
+        required.outcome
     }
 }
 
@@ -31,6 +50,12 @@ impl<S: Sync, D: 'static> OptionalFromRequestParts<S> for ForwardedClientCert<D>
 
 impl IntoResponse for ForwardedClientCertError {
     fn into_response(self) -> Response {
-        (self.status(), self.to_string()).into_response()
+        static HOP_UNKNOWN: Advice = Advice::new();
+        static LAYER_MISSING: Advice = Advice::new();
+        match self {
+            Self::HopUnknown => HOP_UNKNOWN.answer(&self),
+            Self::LayerMissing { .. } => LAYER_MISSING.answer(&self),
+            _ => (self.status(), self.to_string()).into_response(),
+        }
     }
 }

@@ -1,10 +1,11 @@
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use http::{HeaderMap, Request};
 use tower_layer::Layer;
 
+use super::report::Reports;
 use super::service::ReadForwardedClientCert;
 use super::trust::{Hop, Trust, TrustedProxies};
 use super::{ForwardedClientCert, ForwardedClientCertError};
@@ -63,7 +64,7 @@ struct Config<D> {
     dialect: D,
     owned: Arc<OwnedHeaders>,
     trusted: TrustedProxies,
-    warned: Once,
+    reports: Reports,
 }
 
 impl<D: Dialect> ForwardedClientCertLayer<D> {
@@ -73,14 +74,14 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
             owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
             dialect,
             trusted,
-            warned: Once::new(),
+            reports: Reports::default(),
         };
         Self { config: Arc::new(config), peer_ip: None }
     }
 
     /// What the headers of a request from this hop say, if the hop is to be believed.
     ///
-    /// It changes nothing. Where something behind reads headers by itself, use [`receive`](Self::receive).
+    /// It changes nothing, and logs and counts what is refused. Where something behind reads headers by itself, use [`receive`](Self::receive).
     ///
     /// ```
     /// use http::{HeaderMap, Request};
@@ -110,13 +111,17 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         headers: &HeaderMap,
     ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
         let config = &self.config;
-        match config.trusted.judge(hop) {
+        let outcome = match config.trusted.judge(hop) {
             Trust::Trusted => config.decode(headers),
             Trust::Untrusted => {
                 Err(ForwardedClientCertError::Untrusted { header: config.owned.find(headers).cloned() })
             }
             Trust::Unknown => Err(ForwardedClientCertError::HopUnknown),
+        };
+        if let Err(error) = &outcome {
+            config.report(hop, headers, error);
         }
+        outcome
     }
 
     /// The same, and removes what must not be believed: every header of [the table](crate#headers-that-nobody-may-send),
@@ -136,7 +141,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         let owned = &self.config.owned;
         let stripped =
             if is_from_a_proxy(&outcome) { owned.strip_others(headers) } else { owned.strip(headers) };
-        self.note(hop, stripped, &outcome);
+        note_stripped(hop, stripped);
         outcome
     }
 
@@ -173,30 +178,19 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         request.headers_mut().extend(restored);
         if received {
             if let Some(received) = request.extensions_mut().get_mut::<Received>() {
-                let stripped = received.count(|name| believed && owned.is_exactly(name));
-                self.note(hop, stripped, &outcome);
+                note_stripped(hop, received.count(|name| believed && owned.is_exactly(name)));
             }
-        } else {
-            self.note(hop, 0, &outcome);
         }
         outcome
     }
+}
 
-    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-    fn note(
-        &self,
-        hop: &Hop<'_>,
-        stripped: usize,
-        outcome: &Result<ForwardedClientCert<D>, ForwardedClientCertError>,
-    ) {
-        if stripped > 0 {
-            telemetry::stripped(stripped);
-            #[cfg(feature = "tracing")]
-            tracing::debug!(stripped, peer = ?hop.ip(), "removed headers that only a trusted proxy may write");
-        }
-        if outcome.as_ref().is_err_and(|error| *error == ForwardedClientCertError::HopUnknown) {
-            self.config.warned.call_once(warn_hop_unknown);
-        }
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn note_stripped(hop: &Hop<'_>, stripped: usize) {
+    if stripped > 0 {
+        telemetry::stripped(stripped);
+        #[cfg(feature = "tracing")]
+        tracing::debug!(stripped, peer = ?hop.ip(), "removed headers that only a trusted proxy may write");
     }
 }
 
@@ -239,11 +233,17 @@ impl<D: Dialect> Config<D> {
             Err(error) => Err(ForwardedClientCertError::Malformed(error)),
         }
     }
-}
 
-fn warn_hop_unknown() {
-    #[cfg(feature = "tracing")]
-    tracing::warn!("ForwardedClientCertLayer believes nobody: {}", ForwardedClientCertError::HopUnknown);
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    fn report(&self, hop: &Hop<'_>, headers: &HeaderMap, error: &ForwardedClientCertError) {
+        self.reports.refused(hop, error);
+        #[cfg(feature = "tracing")]
+        if *error == ForwardedClientCertError::Absent {
+            let owned = &self.owned;
+            let others = headers.keys().filter(|name| owned.strips(name) && !owned.is_exactly(name));
+            self.reports.instead(hop, owned.first(), others);
+        }
+    }
 }
 
 impl<S, D> Layer<S> for ForwardedClientCertLayer<D> {

@@ -3,8 +3,11 @@
 #[cfg(feature = "axum")]
 mod extract;
 mod fingerprint;
+#[cfg(any(feature = "metrics", test))]
+mod label;
 mod layer;
 mod pass;
+mod report;
 mod service;
 #[cfg(feature = "x509")]
 mod source;
@@ -12,6 +15,7 @@ mod trust;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderName, StatusCode};
@@ -122,7 +126,7 @@ impl<D: 'static> ForwardedClientCert<D> {
     /// If there is no certificate: see [`ForwardedClientCertError`], each of whose variants is another reason.
     pub fn from_extensions(extensions: &Extensions) -> Result<Self, ForwardedClientCertError> {
         match extensions.get::<Outcome<D>>() {
-            Some(Outcome(outcome)) => outcome.clone(),
+            Some(Outcome { outcome, .. }) => outcome.clone(),
             None => Err(ForwardedClientCertError::LayerMissing { dialect: std::any::type_name::<D>() }),
         }
     }
@@ -146,11 +150,37 @@ impl<D> fmt::Debug for ForwardedClientCert<D> {
 }
 
 /// What the layer leaves on a request, one for each dialect.
-struct Outcome<D>(Result<ForwardedClientCert<D>, ForwardedClientCertError>);
+struct Outcome<D> {
+    outcome: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
+    /// The address of the hop, as the layer knows it.
+    peer: Option<IpAddr>,
+}
 
 impl<D> Clone for Outcome<D> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { outcome: self.outcome.clone(), peer: self.peer }
+    }
+}
+
+/// What a handler, or a rule, that needs a certificate finds.
+#[cfg(any(feature = "axum", feature = "x509"))]
+struct Required<D> {
+    outcome: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
+    /// The address of the hop, if the layer knows it: for the log.
+    #[cfg_attr(not(any(feature = "tracing", feature = "x509")), allow(dead_code))]
+    peer: Option<IpAddr>,
+}
+
+#[cfg(any(feature = "axum", feature = "x509"))]
+impl<D: 'static> Required<D> {
+    /// Counts what the layer did not: requests that were fine until somebody asked.
+    fn of(extensions: &Extensions) -> Self {
+        use ForwardedClientCertError as E;
+        let outcome = ForwardedClientCert::from_extensions(extensions);
+        if let Err(error @ (E::LayerMissing { .. } | E::Untrusted { header: None })) = &outcome {
+            crate::telemetry::forwarded_refused(error);
+        }
+        Self { outcome, peer: extensions.get().and_then(|Outcome::<D> { peer, .. }| *peer) }
     }
 }
 
@@ -194,7 +224,8 @@ pub enum ForwardedClientCertError {
     /// No layer for this dialect saw the request. Status 500.
     #[error(
         "no ForwardedClientCertLayer for {dialect} saw this request: add \
-         `.layer(ForwardedClientCertLayer::new(dialect, trusted_proxies))` to the router"
+         `.layer(ForwardedClientCertLayer::new(dialect, trusted_proxies))` to the router, after what asks for the \
+         certificate: what is added last sees a request first"
     )]
     LayerMissing {
         /// The type of the dialect.

@@ -65,8 +65,9 @@ where
         };
         let tls = request.extensions().get::<TlsConnectInfo>().cloned();
         let hop = Hop::of(request.extensions(), self.reader.peer_ip(), tls.as_ref());
+        let peer = hop.ip();
         let outcome = self.reader.receive_request(&hop, written.as_deref(), &mut request);
-        request.extensions_mut().insert(Outcome(outcome));
+        request.extensions_mut().insert(Outcome { outcome, peer });
         #[cfg(feature = "x509")]
         crate::identity::Proxied::mark(request.extensions_mut());
         self.inner.call(request.map(|body| StripTrailers::new(body, owned)))

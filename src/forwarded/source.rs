@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::Extensions;
 
-use super::{ForwardedClientCert, ForwardedClientCertError};
+use super::{ForwardedClientCert, ForwardedClientCertError, Required};
 use crate::authorize::{CertificateSource, Evidence, NoEvidence, Reason};
-use crate::dialect::{Skipper, VerifyStatus};
+use crate::dialect::{DecodeErrorKind, Skipper, VerifyStatus};
 use crate::identity::ClientIdentity;
 use crate::peer::{UnverifiedReason, Verification};
 #[cfg(feature = "tls")]
@@ -55,6 +55,7 @@ use crate::tls::ClientVerifier;
 /// | `Absent`, `NotPresented`, `Withheld`, or only [details](ForwardedClientCert::details) of a certificate | `missing-cert` | 401 |
 /// | `Untrusted` | `untrusted-proxy` | 403 |
 /// | `Malformed` | `malformed-header` | 400 |
+/// | `Malformed`, too large to look at | `header-too-large` | 431 |
 /// | `HopUnknown`, `LayerMissing` | `misconfigured` | 500 |
 ///
 /// The error's own words are the `detail` of the event in the log, and are not told to the client.
@@ -136,7 +137,13 @@ const NO_CERTIFICATE: &str = "the proxy tells of the certificate without passing
 
 impl<D: 'static> CertificateSource for FromForwarded<D> {
     fn evidence(&self, extensions: &Extensions) -> Result<Evidence, NoEvidence> {
-        let client = ForwardedClientCert::<D>::from_extensions(extensions)?;
+        let Required { outcome, peer } = Required::<D>::of(extensions);
+        let client = outcome.map_err(|error| match (&error, peer) {
+            (ForwardedClientCertError::Untrusted { .. }, Some(peer)) => {
+                NoEvidence::new(Reason::UntrustedProxy).with_detail(format!("from {peer}: {error}"))
+            }
+            _ => error.into(),
+        })?;
         let certificate = client.end_entity().ok_or_else(|| {
             NoEvidence::new(Reason::MissingCert)
                 .with_detail("the proxy tells of the certificate without passing it on")
@@ -152,7 +159,10 @@ impl From<ForwardedClientCertError> for NoEvidence {
         let reason = match &error {
             E::Absent | E::NotPresented | E::Withheld { .. } => Reason::MissingCert,
             E::Untrusted { .. } => Reason::UntrustedProxy,
-            E::Malformed(_) => Reason::MalformedHeader,
+            E::Malformed(malformed) => match malformed.kind() {
+                DecodeErrorKind::TooLarge { .. } => Reason::HeaderTooLarge,
+                _ => Reason::MalformedHeader,
+            },
             E::HopUnknown | E::LayerMissing { .. } => Reason::Misconfigured,
         };
         let text = error.to_string();

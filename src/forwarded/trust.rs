@@ -8,6 +8,8 @@ use ipnet::{IpNet, Ipv4Net};
 use rustls_pki_types::CertificateDer;
 
 use super::fingerprint::Fingerprint;
+#[cfg(feature = "tracing")]
+use crate::peer::PeerCertificates;
 use crate::peer::TlsConnectInfo;
 
 /// The proxies whose headers are believed. None, unless said otherwise.
@@ -207,9 +209,13 @@ impl<'a> Hop<'a> {
         Self { ip: ip.or_else(|| connected_from(extensions)), tls }
     }
 
-    #[cfg(feature = "tracing")]
     pub(super) fn ip(&self) -> Option<IpAddr> {
         self.ip
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn peer_certificates(&self) -> Option<&PeerCertificates> {
+        self.tls.and_then(TlsConnectInfo::peer_certificates)
     }
 }
 

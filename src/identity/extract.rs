@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::{ClientIdentity, IdentityError, PROXIED_ADVICE, Proxied};
+use crate::advice::Advice;
 use crate::extract::PeerCertificatesRejection;
 use crate::peer::{PeerCertificates, UnverifiedReason, Verification};
 
@@ -29,8 +30,6 @@ impl<S: Sync> FromRequestParts<S> for ClientIdentity {
             return Ok(identity.clone());
         }
         if Proxied::marks(&parts.extensions) {
-            #[cfg(feature = "tracing")]
-            tracing::warn!("ClientIdentity can't be told: {PROXIED_ADVICE}");
             return Err(ClientIdentityRejection::ProxyConnection);
         }
         let peer = <PeerCertificates as FromRequestParts<S>>::from_request_parts(parts, state).await?;
@@ -75,12 +74,13 @@ pub enum ClientIdentityRejection {
 
 impl IntoResponse for ClientIdentityRejection {
     fn into_response(self) -> Response {
+        static ADVICE: Advice = Advice::new();
         match self {
             Self::NoCertificate(rejection) => rejection.into_response(),
             Self::Unverified(_) | Self::Unreadable(_) => {
                 (StatusCode::FORBIDDEN, self.to_string()).into_response()
             }
-            Self::ProxyConnection => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Self::ProxyConnection => ADVICE.answer(&self),
         }
     }
 }

@@ -75,6 +75,6 @@ static FOLDED: [u8; 256] = {
 };
 
 /// Whether `name` is `other` in some spelling.
-pub(super) fn folds_to(name: &[u8], other: &[u8]) -> bool {
+pub(crate) fn folds_to(name: &[u8], other: &[u8]) -> bool {
     name.len() == other.len() && name.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
 }

@@ -7,6 +7,8 @@ mod owned;
 mod screen;
 mod trailers;
 
+#[cfg(feature = "tracing")]
+pub(crate) use filter::folds_to;
 pub(crate) use owned::{OwnedHeaders, Screening};
 pub(crate) use screen::{Received, screen};
 pub use trailers::StripTrailers;

@@ -59,6 +59,12 @@ impl OwnedHeaders {
         self.names.contains(name)
     }
 
+    /// The dialect's first name.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn first(&self) -> Option<&HeaderName> {
+        self.names.first()
+    }
+
     /// A header of the dialect that is there, in any spelling.
     pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
         headers.keys().find(|name| self.contains(name))

@@ -1,10 +1,6 @@
 //! What is said of handshakes that fail: one event each, at the level that it is worth.
 
 use std::fmt;
-#[cfg(feature = "tracing")]
-use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "tracing")]
-use std::time::Duration;
 
 #[cfg(feature = "tracing")]
 use tokio::time::Instant;
@@ -12,6 +8,8 @@ use tokio::time::Instant;
 use super::accept_error::AcceptError;
 #[cfg(feature = "tracing")]
 use super::refused::{ClaimedCertificate, Refusal};
+#[cfg(feature = "tracing")]
+use crate::limit::Limit;
 
 /// What the clones of an acceptor share.
 #[derive(Debug, Default)]
@@ -55,7 +53,7 @@ impl Reports {
                 );
             }};
         }
-        match self.limit.admit(Instant::now()) {
+        match self.limit.admit(Instant::now().into_std()) {
             Some(suppressed) => event!(info, Some(suppressed).filter(|count| *count > 0)),
             None => event!(debug, None::<u64>),
         }
@@ -81,61 +79,4 @@ fn claims(_: &ClaimedCertificate, _: bool) -> [Option<String>; 3] {
 pub(super) fn at_fault(error: &AcceptError) {
     #[cfg(feature = "tracing")]
     tracing::error!(error = %error, "TLS handshakes fail for a reason on this side; this is said once");
-}
-
-/// So many events at once, and then one for each [`Limit::EACH`].
-#[cfg(feature = "tracing")]
-#[derive(Debug, Default)]
-struct Limit(Mutex<Spent>);
-
-#[cfg(feature = "tracing")]
-#[derive(Debug, Default)]
-struct Spent {
-    /// When all will be forgotten.
-    until: Option<Instant>,
-    suppressed: u64,
-}
-
-#[cfg(feature = "tracing")]
-impl Limit {
-    const BURST: u32 = 10;
-    const EACH: Duration = Duration::from_millis(100);
-
-    /// How many were suppressed before this one, if it is not suppressed itself.
-    fn admit(&self, now: Instant) -> Option<u64> {
-        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = spent.until.map_or(now, |until| until.max(now));
-        if until.duration_since(now) > Self::EACH * (Self::BURST - 1) {
-            spent.suppressed = spent.suppressed.saturating_add(1);
-            return None;
-        }
-        spent.until = Some(until + Self::EACH);
-        Some(std::mem::take(&mut spent.suppressed))
-    }
-}
-
-#[cfg(all(test, feature = "tracing"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_burst_is_told_then_one_at_a_time_and_those_between_are_counted() {
-        let limit = Limit::default();
-        let start = Instant::now();
-        for _ in 0..Limit::BURST {
-            assert_eq!(limit.admit(start), Some(0));
-        }
-        for _ in 0..1_000 {
-            assert_eq!(limit.admit(start), None);
-        }
-        assert_eq!(limit.admit(start + Limit::EACH), Some(1_000));
-        assert_eq!(limit.admit(start + Limit::EACH), None);
-        assert_eq!(limit.admit(start + Limit::EACH * 2), Some(1));
-
-        let later = start + Duration::from_secs(3_600);
-        let told = (0..1_000).filter(|_| limit.admit(later).is_some()).count();
-        assert_eq!(told, Limit::BURST as usize, "rest saves up no more than a burst");
-        // A clock that goes back does not.
-        assert_eq!(limit.admit(start), None);
-    }
 }

@@ -18,6 +18,7 @@ mod dialects;
 mod edge_proxy;
 mod forward;
 mod forwarded;
+mod forwarded_log;
 mod from_forwarded;
 mod hostile;
 mod identity;
