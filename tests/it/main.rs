@@ -55,9 +55,11 @@ mod strictness;
 mod target;
 mod ticket_keys;
 mod too_large;
+mod transparent;
 #[cfg(unix)]
 mod trust_lost;
 mod uri_patterns;
 mod verifier;
 mod warnings;
+mod word_of_a_proxy;
 mod xfcc;
