@@ -11,6 +11,7 @@ mod authorize;
 mod backend;
 mod backoff;
 mod behind_skipper;
+mod counted;
 mod crl_sets;
 mod crls;
 mod dialects;

@@ -105,7 +105,7 @@ async fn the_error_of_a_body_and_its_other_trailers_pass() {
         fn poll_frame(
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
-        ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, &'static str>>> {
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, &'static str>>> {
             Poll::Ready(Some(Err("reset")))
         }
     }
