@@ -25,6 +25,7 @@ mod identity;
 mod known_headers;
 mod naive_readers;
 mod names;
+mod names_of_proxies;
 mod nothing;
 mod observing;
 mod own_names;
