@@ -305,4 +305,44 @@ mod tests {
             assert_eq!(error, ForwardedClientCertError::Withheld { status });
         }
     }
+
+    /// Whatever else it says is no verdict, and neither is silence.
+    #[test]
+    fn only_success_is_verified_by_the_proxy() {
+        for (status, verified) in [
+            (None, false),
+            (Some(VerifyStatus::Failed("expired".into())), false),
+            (Some(VerifyStatus::Failed("SUCCESS".into())), false),
+            (Some(VerifyStatus::Success), true),
+        ] {
+            let mut cert = ForwardedCert::new(vec![CertificateDer::from(vec![0x30, 0x00])]);
+            cert.status.clone_from(&status);
+            let client = ForwardedClientCert::<Skipper>::new(cert).unwrap();
+            assert_eq!((client.is_verified_by_proxy(), client.status()), (verified, status.as_ref()));
+            assert_eq!(client.clone().is_verified_by_proxy(), verified);
+            let shown = format!("{client:?}");
+            assert!(
+                shown.contains("certificate_bytes: [2]") && shown.contains(&format!("{status:?}")),
+                "{shown}"
+            );
+        }
+    }
+
+    /// What the client hears, and whether a handler with `Option` takes it for nobody.
+    #[test]
+    fn each_reason_has_its_status_and_few_are_anonymous() {
+        use ForwardedClientCertError as E;
+        let header = Some(HeaderName::from_static("client-cert"));
+        for (error, status, anonymous) in [
+            (E::Absent, 401, true),
+            (E::NotPresented, 401, true),
+            (E::Withheld { status: VerifyStatus::Success }, 401, true),
+            (E::Untrusted { header: None }, 403, true),
+            (E::Untrusted { header }, 403, false),
+            (E::HopUnknown, 500, false),
+            (E::LayerMissing { dialect: "Skipper" }, 500, false),
+        ] {
+            assert_eq!((error.status().as_u16(), error.is_anonymous()), (status, anonymous), "{error:?}");
+        }
+    }
 }

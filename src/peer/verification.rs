@@ -90,7 +90,7 @@ impl UnverifiedReason {
 
 #[cfg(feature = "x509")]
 impl UnverifiedReason {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::NotChecked,
         Self::FailedAtProxy,
         Self::UnknownIssuer,
@@ -99,11 +99,13 @@ impl UnverifiedReason {
         Self::Revoked,
         Self::UnknownRevocationStatus,
         Self::ExpiredCrl,
+        Self::CrlNotYetValid,
         Self::NotForClientAuth,
         Self::CaUsedAsEndEntity,
         Self::ConstraintViolated,
         Self::UnsupportedConstraint,
         Self::BadSignature,
+        Self::UnsupportedVersion,
         Self::Unsupported,
         Self::Invalid,
     ];
@@ -133,5 +135,21 @@ mod tests {
         for words in ["", "SUCCESS", "certificate has expired ", "self-signed certificate"] {
             assert_eq!(UnverifiedReason::from_words(words), None, "{words:?}");
         }
+    }
+
+    /// Whoever adds a reason and forgets the list is told here: `as_str` is a match that has them all.
+    #[test]
+    fn a_proxys_word_for_any_reason_is_that_reason() {
+        let arms = include_str!("verification.rs").lines().filter_map(|line| {
+            let (name, words) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;
+            Some((name, words.strip_suffix("\",")?))
+        });
+        let mut known = 0;
+        for (name, words) in arms {
+            let reason = UnverifiedReason::from_words(words).map(|reason| format!("{reason:?}"));
+            assert_eq!(reason.as_deref(), Some(name), "{words:?}");
+            known += 1;
+        }
+        assert_eq!(known, UnverifiedReason::ALL.len());
     }
 }
