@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,8 +39,8 @@ def run(command, **options):
 class Running:
     """A reader that runs: its answer to a request, in our words."""
 
-    def __init__(self, name, version, port, believed):
-        self.name, self.version, self.port, self.believed = name, version, port, believed
+    def __init__(self, name, version, port, believed, validated=None):
+        self.name, self.version, self.port, self.believed, self.validated = name, version, port, believed, validated
 
 
 class Servlet:
@@ -73,15 +74,16 @@ class Servlet:
         if response.status != 200:
             return f"status {response.status}"
         fingerprint, cipher = body.decode().split(" ", 1)
-        # Undertow has an empty text for a cipher that nobody told it.
-        told = "" if cipher in ("null", "") else f", cipher {cipher}"
-        return self.pki.who(fingerprint) + told
+        # None of our dialects tells of a cipher, so it's the client's; Undertow has an empty text for none.
+        return self.pki.who(fingerprint) + ("" if cipher in ("null", "") else ", with a forged cipher")
 
 
 class Keycloak:
     """A client whose secret is its certificate asks for a token, which is bound to the certificate by its SHA-256."""
 
     def __init__(self, cache, pki, version, provider, options):
+        # nginx's provider makes the chain from its truststore; to the others it must be told.
+        self.trusted = pki.trusted if provider == "nginx" else pki.ca_file
         self.cache, self.pki, self.version, self.provider, self.options = cache, pki, version, provider, options
         self.name = f"Keycloak, {provider}" + "".join(f", {option}" for option in options)
         self.title = f"{self.name} {version}"
@@ -94,6 +96,7 @@ class Keycloak:
                 run(["mvn", "-q", "dependency:copy", "-Dmdep.useBaseVersion=true", f"-DoutputDirectory={self.cache}",
                      f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{self.version}:zip"])
             zipfile.ZipFile(file).extractall(self.cache)
+        shutil.rmtree(home / "data", ignore_errors=True)
         realms = home / "data/import"
         realms.mkdir(parents=True, exist_ok=True)
         (realms / "peers.json").write_text((HERE / "keycloak/peers.json").read_text())
@@ -105,11 +108,11 @@ class Keycloak:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         spi = f"--spi-x509cert-lookup--{self.provider}--"
-        log = open(self.cache / "keycloak.log", "w")
+        log = open(self.cache / f"keycloak-{self.version}.log", "w")
         self.process = subprocess.Popen(
             ["sh", home / "bin/kc.sh", "start-dev", "--import-realm", "--http-host=127.0.0.1", f"--http-port={port}",
              "--http-enabled=true", "--hostname-strict=false", "--proxy-headers=xforwarded",
-             "--proxy-trusted-addresses=127.0.0.1", f"--truststore-paths={self.pki.trusted}", "--log-level=warn",
+             "--proxy-trusted-addresses=127.0.0.1", f"--truststore-paths={self.trusted}", "--log-level=warn",
              f"--spi-x509cert-lookup--provider={self.provider}", *[spi + option for option in self.options]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env={**os.environ, "JAVA_OPTS_KC_HEAP": "-Xms256m -Xmx768m"})
@@ -117,7 +120,7 @@ class Keycloak:
         while self.process.poll() is None and time.monotonic() < until:
             try:
                 urllib.request.urlopen(ready, timeout=5).close()
-                return Running(self.name, self.version, port, self.believed)
+                return Running(self.name, self.version, port, self.believed, self.validated)
             except (urllib.error.URLError, OSError):
                 time.sleep(0.5)
         self.__exit__()
@@ -131,8 +134,12 @@ class Keycloak:
             pass
         self.process.wait()
 
-    def believed(self, connection, headers):
-        form = "grant_type=client_credentials&client_id=whoever"
+    def validated(self, connection, headers):
+        """Whom Keycloak takes the client for where it looks for a path to the client CA itself."""
+        return self.believed(connection, headers, "validated")
+
+    def believed(self, connection, headers, client="whoever"):
+        form = f"grant_type=client_credentials&client_id={client}"
         headers = [*headers, ("content-type", "application/x-www-form-urlencoded")]
         response, body = get(connection, "POST", "/realms/peers/protocol/openid-connect/token", headers, form)
         if response.status in (400, 401):
@@ -159,9 +166,9 @@ def get(connection, method, path, headers, form=None):
 
 
 def all_of(cache, pki):
-    """Each reader as the documentation recommends it, with the proxy's arguments."""
-    def dialect(name, *more):
-        return ["--dialect", name, *more]
+    """Each reader as the documentation recommends it, with the proxy's arguments, and whether a chain arrives."""
+    def dialect(name, *more, chain=True):
+        return ["--dialect", name, *more], chain
 
     for tomcat in TOMCATS:
         yield Servlet(cache, pki, "tomcat", tomcat, "Tomcat SSLValve"), [dialect("apache")]
@@ -178,8 +185,8 @@ def all_of(cache, pki):
         if new:
             verifying = dialect("traefik", "--client-auth", "VerifyClientCertIfGiven")
             yield keycloak("traefik"), [dialect("skipper", "--only-verified"), verifying]
-            yield keycloak("envoy"), [dialect("envoy")]
-        yield keycloak("rfc9440"), [dialect("rfc9440", "--leaf-only"), dialect("rfc9440")]
+            yield keycloak("envoy"), [dialect("envoy", chain=False)]
+        yield keycloak("rfc9440"), [dialect("rfc9440", "--leaf-only", chain=False), dialect("rfc9440")]
         yield keycloak("nginx", "ssl-client-cert=X-SSL-Client-Cert"), [dialect("nginx")]
         yield (keycloak("nginx", "ssl-client-cert=ssl-client-cert", "trust-proxy-verification=true"),
                [dialect("ingress-nginx")])
@@ -187,4 +194,4 @@ def all_of(cache, pki):
         yield (keycloak("apache", "ssl-client-cert=SSL_CLIENT_CERT", "ssl-cert-chain-prefix=SSL_CLIENT_CERT_CHAIN"),
                [dialect("apache")])
         chain = "ssl-cert-chain=X-SSL-Client-Chain" if new else "ssl-cert-chain-prefix=X-SSL-Client-Chain"
-        yield keycloak("haproxy", "ssl-client-cert=X-SSL-Client-Cert", chain), [dialect("haproxy")]
+        yield keycloak("haproxy", "ssl-client-cert=X-SSL-Client-Cert", chain), [dialect("haproxy", chain=new)]
