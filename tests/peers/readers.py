@@ -116,15 +116,22 @@ class Keycloak:
              f"--spi-x509cert-lookup--provider={self.provider}", *[spi + option for option in self.options]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env={**os.environ, "JAVA_OPTS_KC_HEAP": "-Xms256m -Xmx768m"})
-        ready, until = f"http://127.0.0.1:{port}/realms/peers", time.monotonic() + 180
+        try:
+            self.wait(f"http://127.0.0.1:{port}/realms/peers", pathlib.Path(log.name))
+        except BaseException:
+            self.__exit__()
+            raise
+        return Running(self.name, self.version, port, self.believed, self.validated)
+
+    def wait(self, ready, log):
+        until = time.monotonic() + 180
         while self.process.poll() is None and time.monotonic() < until:
             try:
                 urllib.request.urlopen(ready, timeout=5).close()
-                return Running(self.name, self.version, port, self.believed, self.validated)
+                return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.5)
-        self.__exit__()
-        raise NotStarted(f"see {log.name}: {pathlib.Path(log.name).read_text().strip()[-300:]}")
+        raise NotStarted(f"see {log}: {log.read_text().strip()[-300:]}")
 
     def __exit__(self, *_):
         # The script and the Java that it started are a group of their own.
