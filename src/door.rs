@@ -57,7 +57,6 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let span = self.info.span();
-        #[cfg_attr(not(feature = "tracing"), allow(clippy::let_unit_value))]
         let _entered = span.enter();
         if !TlsConnectInfo::is_screened(&request) {
             strip::screen(&mut request);

@@ -26,10 +26,15 @@ impl ConnectionSpan {
         self.0.as_ref().map(tracing::Span::enter)
     }
 
-    /// There is nothing to enter.
     #[cfg(not(feature = "tracing"))]
-    pub(crate) fn enter(&self) {}
+    #[allow(clippy::unused_self)]
+    pub(crate) fn enter(&self) -> NothingEntered {
+        NothingEntered
+    }
 }
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct NothingEntered;
 
 /// An answer that the inner service was not asked for. Its body is empty.
 #[derive(Clone, Copy, Debug)]

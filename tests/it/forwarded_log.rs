@@ -136,7 +136,8 @@ async fn a_header_too_large_to_look_at_is_431_for_the_extractor_and_for_a_rule()
 
 #[tokio::test]
 async fn plain_absence_is_no_event() {
-    let cases: [(&[(&str, &str)], [u8; 4], u16); 4] = [
+    type Case = (&'static [(&'static str, &'static str)], [u8; 4], u16);
+    let cases: [Case; 4] = [
         (&[], PROXY, 401),
         (&[("x-ssl-client-verify", "NONE")], PROXY, 401),
         (&[("x-ssl-client-verify", "FAILED:certificate has expired")], PROXY, 401),
@@ -284,6 +285,8 @@ fn another_spelling_and_a_reader_without_tower_say_so_too() {
 #[tokio::test]
 async fn no_500_tells_a_client_how_the_server_is_set_up() {
     struct Anybody;
+    // The extractor asks for `TryFrom`, by which the real ones fail.
+    #[allow(clippy::infallible_try_from)]
     impl TryFrom<ClientIdentity> for Anybody {
         type Error = Infallible;
         fn try_from(_: ClientIdentity) -> Result<Self, Infallible> {
