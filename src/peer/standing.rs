@@ -15,9 +15,8 @@ pub(crate) trait Standing: fmt::Debug + Send + Sync {
     fn check(&self, info: &TlsConnectInfo) -> Result<(), Fallen>;
 }
 
-// Only the acceptor can tell.
-#[cfg_attr(not(feature = "tls"), allow(dead_code))]
 /// What a connection's certificate is worth when it is no longer worth what it was.
+#[cfg_attr(not(feature = "tls"), allow(dead_code))] // only the acceptor can tell
 #[derive(Clone, Debug)]
 pub(crate) enum Fallen {
     /// A handshake would end with this verdict.
