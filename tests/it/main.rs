@@ -47,6 +47,7 @@ mod resumption_clients;
 mod revocation;
 mod rules;
 mod schemes;
+mod screening;
 mod second_opinion;
 mod serve;
 mod servers;
