@@ -25,7 +25,7 @@ pub(crate) struct Forwarding {
     #[arg(long, conflicts_with_all = ["only_verified", "verified_path"])]
     pub(crate) forward_unverified: bool,
 
-    /// The largest header value to write, in bytes; 65536 unless set. If a chain is larger, the client's own
+    /// The largest header value to write, in bytes; 16384 unless set. If a chain is larger, the client's own
     /// certificate is forwarded alone, and if that is, none
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_value_size: Option<NonZeroUsize>,
