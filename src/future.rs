@@ -7,34 +7,7 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
-/// The span of a connection, in which its requests are served. Without the feature `tracing` there is none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ConnectionSpan(#[cfg(feature = "tracing")] Option<tracing::Span>);
-
-impl ConnectionSpan {
-    /// The span that this is called in.
-    pub(crate) fn current() -> Self {
-        Self(
-            #[cfg(feature = "tracing")]
-            Some(tracing::Span::current()).filter(|span| !span.is_none()),
-        )
-    }
-
-    /// Enters it, until what is returned is dropped.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn enter(&self) -> Option<tracing::span::Entered<'_>> {
-        self.0.as_ref().map(tracing::Span::enter)
-    }
-
-    #[cfg(not(feature = "tracing"))]
-    #[allow(clippy::unused_self)]
-    pub(crate) fn enter(&self) -> NothingEntered {
-        NothingEntered
-    }
-}
-
-#[cfg(not(feature = "tracing"))]
-pub(crate) struct NothingEntered;
+use crate::telemetry::ConnectionSpan;
 
 /// An answer that the inner service was not asked for. Its body is empty.
 #[derive(Clone, Copy, Debug)]

@@ -151,59 +151,44 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
-#[cfg(feature = "axum-server")]
-mod accept;
-#[cfg(feature = "axum")]
-mod advice;
 #[cfg(feature = "x509")]
 pub mod authorize;
 mod client_cert;
-#[cfg(feature = "tonic")]
-mod connected;
 pub mod dialect;
-mod door;
-#[cfg(feature = "axum")]
-mod extract;
 pub mod forwarded;
 mod future;
 #[cfg(feature = "tls")]
 mod host;
 #[cfg(feature = "x509")]
 pub mod identity;
-#[cfg(feature = "tracing")]
-mod limit;
-#[cfg(feature = "tls")]
-mod misdirected;
-#[cfg(feature = "x509")]
-mod name;
 mod peer;
 mod policy;
-#[cfg(any(feature = "tracing", all(feature = "tls", feature = "x509")))]
-mod printable;
-#[cfg(all(feature = "axum", feature = "tls"))]
-mod serve;
+mod server;
 mod strip;
 mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
+mod x509;
 
 #[cfg(feature = "x509")]
 pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
 pub use client_cert::{ClientCert, ClientCertLayer};
-pub use door::WithTlsConnectInfo;
-#[cfg(feature = "axum")]
-pub use extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 pub use future::ResponseFuture;
 #[cfg(feature = "tls")]
 pub use host::ServerNameError;
 #[cfg(feature = "x509")]
 pub use identity::ClientIdentity;
-#[cfg(feature = "tls")]
-pub use misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
 pub use peer::{PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification};
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
+pub use server::WithTlsConnectInfo;
 #[cfg(all(feature = "axum", feature = "tls"))]
-pub use serve::{Captured, MakeService, TlsListener, make_service};
+pub use server::{Captured, MakeService, TlsListener, make_service};
+#[cfg(all(feature = "axum", feature = "x509"))]
+pub use server::{ClientIdentityRejection, Identified, IdentifiedRejection};
+#[cfg(feature = "axum")]
+pub use server::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(feature = "tls")]
+pub use server::{RefuseMisdirected, RefuseMisdirectedLayer};
 pub use strip::StripTrailers;
 #[cfg(feature = "tls")]
 pub use tls::{
@@ -214,6 +199,7 @@ pub use tls::{
 pub use tls::{ReloadError, Reloader};
 #[cfg(feature = "ticket-keys")]
 pub use tls::{SharedTicketer, TicketKeyError};
+pub use x509::{Fingerprint, ParseFingerprintError};
 
 /// README's Rust is compiled with the doc tests.
 #[cfg(all(doctest, feature = "axum", feature = "tls"))]

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use super::rule::{Rule, RuleError};
+use super::rule::Rule;
+use super::rule_error::RuleError;
 
 /// A rule as it is written: one key, the rule's name, and its list.
 #[derive(Deserialize)]

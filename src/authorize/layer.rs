@@ -106,8 +106,8 @@ impl<S: CertificateSource, R> Guard<S, R> {
             let detail = notes.detail.as_ref().map(|detail| detail as &dyn fmt::Display).or(why);
             tracing::info!(
                 %reason,
-                detail = detail.map(crate::printable::printable),
-                subject = client.map(ClientIdentity::subject).map(crate::printable::printable),
+                detail = detail.map(crate::telemetry::printable),
+                subject = client.map(ClientIdentity::subject).map(crate::telemetry::printable),
                 fingerprint = client.map(ClientIdentity::fingerprint).map(tracing::field::display),
                 "client certificate denied"
             );

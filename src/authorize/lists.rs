@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::glob::Glob;
-use super::rule::RuleErrorKind;
+use super::rule_error::RuleErrorKind;
 use crate::identity::{Sha256, SpiffeId, check_hostname, is_trust_domain};
 
 /// Sorted, for binary search.

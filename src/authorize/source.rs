@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use http::Extensions;
 
 use super::denied::Reason;
-use crate::identity::{ClientIdentity, IdentityError, PROXIED_ADVICE, Proxied};
-use crate::peer::{TlsConnectInfo, Verification};
+use crate::identity::{ClientIdentity, IdentityError};
+use crate::peer::{PROXIED_ADVICE, Proxied, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
 
 /// A client certificate that came with a request, and what it is worth.

@@ -1,5 +1,5 @@
 use super::glob::{self, Glob, Next, Token};
-use super::rule::RuleErrorKind;
+use super::rule_error::RuleErrorKind;
 use crate::identity::Uri;
 
 /// A pattern for URIs, part by part: nothing in the pattern's authority reaches beyond the URI's authority, and a

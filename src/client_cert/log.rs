@@ -4,9 +4,9 @@
 use http::{HeaderName, HeaderValue, Request};
 use rustls_pki_types::CertificateDer;
 
-use crate::forwarded::Fingerprint;
 use crate::peer::PeerCertificates;
 use crate::strip::{OwnedHeaders, Received};
+use crate::x509::Fingerprint;
 
 /// A client may send some 60 KB of names.
 const MAX_LENGTH: usize = 2 * 1024;
@@ -62,8 +62,8 @@ fn describe(peer: &PeerCertificates) -> String {
 #[cfg(feature = "x509")]
 fn subject(certificate: &CertificateDer<'_>) -> String {
     let parsed = x509_parser::parse_x509_certificate(certificate).ok();
-    let name = parsed.map(|(_, parsed)| crate::name::rfc4514(parsed.subject()));
-    name.map_or_else(String::new, |name| format!(" {}", crate::printable::printable(name)))
+    let name = parsed.map(|(_, parsed)| crate::x509::name::rfc4514(parsed.subject()));
+    name.map_or_else(String::new, |name| format!(" {}", crate::telemetry::printable(name)))
 }
 
 #[cfg(not(feature = "x509"))]

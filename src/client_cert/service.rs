@@ -10,10 +10,11 @@ use super::layer::Config;
 use super::log::CameWith;
 use super::source;
 use crate::dialect::{Dialect, Skipper};
-use crate::future::{ConnectionSpan, Rejection, ResponseFuture};
+use crate::future::{Rejection, ResponseFuture};
 use crate::peer::TlsConnectInfo;
 use crate::strip::{Received, Screening, StripTrailers};
 use crate::telemetry;
+use crate::telemetry::ConnectionSpan;
 
 /// The service of [`ClientCertLayer`](super::ClientCertLayer).
 pub struct ClientCert<S, D = Skipper> {

@@ -9,7 +9,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Name;
 
-use crate::name::rfc2253;
+use crate::x509::name::rfc2253;
 
 pub(super) struct Certificate<'a>(X509Certificate<'a>);
 

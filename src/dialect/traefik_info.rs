@@ -7,7 +7,7 @@ use super::certificate::{Certificate, printable};
 use super::decode::{DecodeErrorKind, only};
 use super::encoding::{insert, percent_encoded};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
-use crate::name;
+use crate::x509::name;
 
 /// The names in the certificates, for display. **Never decide anything by this header.**
 ///

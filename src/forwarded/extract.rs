@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::{ForwardedClientCert, ForwardedClientCertError, Required};
-use crate::advice::Advice;
+use crate::server::Advice;
 #[cfg(feature = "tracing")]
-use crate::limit::{Limit, limited};
+use crate::telemetry::limit::{Limit, limited};
 
 /// Rejects with [`ForwardedClientCertError`], which says why and has a status for each reason. What its text says of the
 /// server is for the log: the response with status 500 is empty.

@@ -2,8 +2,6 @@
 
 #[cfg(feature = "axum")]
 mod extract;
-mod fingerprint;
-#[cfg(any(feature = "metrics", test))]
 mod label;
 mod layer;
 mod pass;
@@ -21,7 +19,8 @@ use std::sync::Arc;
 use http::{Extensions, HeaderName, StatusCode};
 use rustls_pki_types::CertificateDer;
 
-pub use fingerprint::{Fingerprint, ParseFingerprintError};
+// TEMPORARY
+pub use crate::x509::{Fingerprint, ParseFingerprintError};
 pub use layer::ForwardedClientCertLayer;
 pub use pass::{PassHeaders, PassHeadersLayer};
 pub use service::ReadForwardedClientCert;
@@ -178,7 +177,7 @@ impl<D: 'static> Required<D> {
         use ForwardedClientCertError as E;
         let outcome = ForwardedClientCert::from_extensions(extensions);
         if let Err(error @ (E::LayerMissing { .. } | E::Untrusted { header: None })) = &outcome {
-            crate::telemetry::forwarded_refused(error);
+            crate::telemetry::forwarded_refused(error.label());
         }
         Self { outcome, peer: extensions.get().and_then(|Outcome::<D> { peer, .. }| *peer) }
     }

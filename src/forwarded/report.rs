@@ -10,18 +10,18 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::ForwardedClientCertError as E;
-#[cfg(feature = "tracing")]
-use super::fingerprint::Fingerprint;
 use super::trust::Hop;
 #[cfg(feature = "tracing")]
 use crate::dialect::AnyDialect;
 #[cfg(feature = "tracing")]
 use crate::dialect::DecodeError;
-#[cfg(feature = "tracing")]
-use crate::limit::{Limit, limited};
-#[cfg(feature = "tracing")]
-use crate::printable::printable;
 use crate::telemetry;
+#[cfg(feature = "tracing")]
+use crate::telemetry::limit::{Limit, limited};
+#[cfg(feature = "tracing")]
+use crate::telemetry::printable;
+#[cfg(feature = "tracing")]
+use crate::x509::Fingerprint;
 
 /// What the clones of a layer share.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Reports {
             E::HopUnknown => self.hop_unknown.call_once(warn_hop_unknown),
             E::LayerMissing { .. } => {}
         }
-        telemetry::forwarded_refused(error);
+        telemetry::forwarded_refused(error.label());
     }
 
     #[cfg(feature = "tracing")]

@@ -69,7 +69,7 @@ where
         let outcome = self.reader.receive_request(&hop, written.as_deref(), &mut request);
         request.extensions_mut().insert(Outcome { outcome, peer });
         #[cfg(feature = "x509")]
-        crate::identity::Proxied::mark(request.extensions_mut());
+        crate::peer::Proxied::mark(request.extensions_mut());
         self.inner.call(request.map(|body| StripTrailers::new(body, owned)))
     }
 }

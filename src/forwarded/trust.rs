@@ -7,10 +7,10 @@ use ipnet::{IpNet, Ipv4Net};
 #[cfg(feature = "x509")]
 use rustls_pki_types::CertificateDer;
 
-use super::fingerprint::Fingerprint;
 #[cfg(feature = "tracing")]
 use crate::peer::PeerCertificates;
 use crate::peer::TlsConnectInfo;
+use crate::x509::Fingerprint;
 
 /// The proxies whose headers are believed. None, unless said otherwise.
 ///

@@ -16,7 +16,7 @@ use super::spiffe::{SpiffeError, SpiffeId};
 use super::subject_alt_name::SubjectAltName;
 use super::uri::Uri;
 use super::usage::{ExtendedKeyUsage, KeyUsage};
-use crate::name;
+use crate::x509::name;
 
 /// Who a certificate says its holder is.
 ///

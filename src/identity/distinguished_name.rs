@@ -5,7 +5,7 @@ use x509_parser::asn1_rs::{Any, FromDer as _, ToDer as _};
 use x509_parser::x509::X509Name;
 
 use super::keyword;
-use crate::name;
+use crate::x509::name;
 
 /// A distinguished name: who a certificate is for, or who issued it (RFC 5280 section 4.1.2.4).
 ///

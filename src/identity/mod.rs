@@ -13,11 +13,8 @@
 
 mod certificate;
 mod distinguished_name;
-#[cfg(feature = "axum")]
-mod extract;
 mod keyword;
 mod outline;
-mod proxied;
 mod spiffe;
 mod subject_alt_name;
 mod uri;
@@ -27,12 +24,12 @@ pub use certificate::{ClientIdentity, ExtensionError, IdentityError, Sha256};
 pub use distinguished_name::{
     Attribute, AttributeError, AttributeValue, DistinguishedName, ParseNameError, ParseNameErrorKind,
 };
-#[cfg(feature = "axum")]
-pub use extract::{ClientIdentityRejection, Identified, IdentifiedRejection};
-pub(crate) use proxied::{ADVICE as PROXIED_ADVICE, Proxied};
 pub(crate) use spiffe::is_trust_domain;
 pub use spiffe::{SpiffeError, SpiffeId};
 pub(crate) use subject_alt_name::check_hostname;
 pub use subject_alt_name::{HostnameError, SanKind, SubjectAltName};
 pub use uri::{Uri, UriError};
 pub use usage::{ExtendedKeyUsage, KeyUsage};
+// TEMPORARY
+#[cfg(feature = "axum")]
+pub use crate::server::{ClientIdentityRejection, Identified, IdentifiedRejection};

@@ -4,7 +4,7 @@ use x509_parser::extensions::GeneralName;
 
 use super::distinguished_name::DistinguishedName;
 use super::uri::Uri;
-use crate::name;
+use crate::x509::name;
 
 /// One of a certificate's subject alternative names (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use http::Request;
 use super::certificates::PeerCertificates;
 use super::encoded::{EncodedHeaders, Headers, LayerId};
 use super::standing::{Fallen, Standing};
-use crate::future::ConnectionSpan;
 #[cfg(feature = "tls")]
 use crate::host::ChosenPolicy;
 use crate::policy::ClientAuthPolicy;
+use crate::telemetry::ConnectionSpan;
 
 /// The version of TLS that was negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,7 +228,7 @@ impl TlsConnectInfo {
         if let Some(fallen) = self.connection.fallen.get() {
             return fallen.clone();
         }
-        match standing.check(self) {
+        match standing.check(self.server_name(), self.peer_certificates()) {
             Ok(()) => Some(self.clone()),
             Err(fallen) => self.connection.fallen.get_or_init(|| self.fallen(fallen)).clone(),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::connection::TlsConnectInfo;
+use super::certificates::PeerCertificates;
 use super::verification::UnverifiedReason;
 
 /// Knows whether a handshake would still end as a connection's did.
@@ -12,7 +12,7 @@ pub(crate) trait Standing: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// What has become of it. It is not asked again then: what is lost stays lost.
-    fn check(&self, info: &TlsConnectInfo) -> Result<(), Fallen>;
+    fn check(&self, server_name: Option<&str>, peer: Option<&PeerCertificates>) -> Result<(), Fallen>;
 }
 
 /// What a connection's certificate is worth when it is no longer worth what it was.

@@ -11,9 +11,8 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
 
-use super::acceptor::ClientCertAcceptor;
-use super::endpoint::{Endpoints, Source};
-use super::file::{Change, FileRead};
+use super::acceptor::{ClientCertAcceptor, Endpoints, Source};
+use super::files::{Change, FileRead};
 
 /// Swaps what an acceptor serves with, without dropping a connection: by [call](Self::reload), on a signal for example,
 /// or when the [files change](Self::watch).

@@ -1,6 +1,6 @@
 //! Extensions of CRLs, of their entries and of certificates (RFC 5280 sections 4.2, 5.2 and 5.3), by identifier.
 
-use crate::tls::certificate::{BOOLEAN, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, VERSION};
+use crate::x509::der::{BOOLEAN, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, VERSION};
 
 pub(super) const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1D, 14];
 pub(super) const KEY_USAGE: &[u8] = &[0x55, 0x1D, 15];

@@ -11,9 +11,9 @@ use super::fault::{Fault, Limit};
 use super::scope::Scope;
 use super::signer::{AuthorityKey, Signer};
 use super::title::Title;
-use crate::tls::certificate::{Der, INTEGER, SEQUENCE};
-use crate::tls::fingerprint::Fingerprint;
-use crate::tls::validity;
+use crate::tls::digest::Digest;
+use crate::x509::der::{Der, INTEGER, SEQUENCE};
+use crate::x509::validity;
 
 const EXTENSIONS: u8 = 0xA0;
 const ENUMERATED: u8 = 0x0A;
@@ -40,7 +40,7 @@ pub(super) struct List {
     /// millions, which is why they are not copied.
     sorted: Vec<u32>,
     /// Whose signature it bears, and whose it does not.
-    signers: Mutex<Vec<(Fingerprint, bool)>>,
+    signers: Mutex<Vec<(Digest, bool)>>,
 }
 
 impl List {

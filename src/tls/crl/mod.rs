@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls::pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use webpki::VerifiedPath;
 
 pub(super) use self::roots::Roots;
@@ -29,15 +29,8 @@ use self::list::List;
 use self::scope::{Kind, Points};
 use self::signer::Signer;
 use self::title::Title;
-use super::fingerprint::{Fingerprint, Hasher};
-use super::trust::{Origin, VerifierError};
-
-/// A CRL as it was given: in DER, with where it came from.
-pub(super) struct Given {
-    pub(super) origin: Origin,
-    pub(super) index: usize,
-    pub(super) der: CertificateRevocationListDer<'static>,
-}
+use super::digest::{Digest, Hasher};
+use super::files::{GivenCrl, Origin, VerifierError};
 
 /// What the builder's options ask for.
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +80,13 @@ pub(super) struct Crls {
 impl Crls {
     /// Reads all lists.
     pub(super) fn new(
-        given: Vec<Given>,
+        given: Vec<GivenCrl>,
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
         roots: &Roots,
     ) -> Result<Self, VerifierError> {
         let mut crls = Self { by_issuer: HashMap::new(), algorithms };
         let mut limited = Vec::new();
-        for Given { origin, index, der } in given {
+        for GivenCrl { origin, index, der } in given {
             // The list takes the bytes, which may be many.
             let title = Title::of(&der);
             match List::read(der, algorithms) {
@@ -173,7 +166,7 @@ impl Crls {
         self.by_issuer.get(issuer).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+    pub(super) fn fingerprints(&self) -> impl Iterator<Item = Digest> {
         self.lists().map(|list| Hasher::new("CRL").bytes(list.der()).finish())
     }
 

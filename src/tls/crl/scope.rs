@@ -2,7 +2,7 @@
 
 use super::extension::{self, Certificate};
 use super::fault::Limit;
-use crate::tls::certificate::{Der, SEQUENCE};
+use crate::x509::der::{Der, SEQUENCE};
 
 const DISTRIBUTION_POINT: u8 = 0xA0;
 const FULL_NAME: u8 = 0xA0;

@@ -1,8 +1,8 @@
 //! Who may have signed a CRL: the key that signed the certificate, and no other of the same name.
 
 use super::extension::{self, Certificate};
-use crate::tls::certificate::{BIT_STRING, Der, OCTET_STRING, PublicKey, SEQUENCE};
-use crate::tls::fingerprint::{Fingerprint, Hasher};
+use crate::tls::digest::{Digest, Hasher};
+use crate::x509::der::{BIT_STRING, Der, OCTET_STRING, PublicKey, SEQUENCE};
 
 const KEY_IDENTIFIER: u8 = 0x80;
 const ISSUER: u8 = 0xA1;
@@ -33,7 +33,7 @@ impl<'a> Signer<'a> {
         Some(Self { key, certificate: None })
     }
 
-    pub(super) fn key_fingerprint(&self) -> Fingerprint {
+    pub(super) fn key_fingerprint(&self) -> Digest {
         Hasher::new("key").bytes(self.key.algorithm).bytes(self.key.key).finish()
     }
 

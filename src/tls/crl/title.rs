@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 use rustls::pki_types::UnixTime;
 
 use super::extension::{CRL_NUMBER, Extension};
-use crate::tls::certificate::{Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
-use crate::tls::validity;
+use crate::x509::der::{Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
+use crate::x509::validity;
 
 const SET: u8 = 0x31;
 const EXTENSIONS: u8 = 0xA0;

@@ -2,8 +2,8 @@
 
 use rustls::pki_types::CertificateDer;
 
-use super::Outline;
-use crate::tls::trust::Origin;
+use super::origin::Origin;
+use crate::x509::outline::Outline;
 
 /// The places of the certificates in the right order: from the server's own, each followed by its issuer, and at the end
 /// those that have no place in it.
@@ -55,7 +55,7 @@ pub(in crate::tls) fn warn_of_strangers(
                 tracing::warn!(
                     %origin,
                     line = lines.get(index).copied().flatten(),
-                    certificate = %super::describe(certificate),
+                    certificate = %super::describe::describe(certificate),
                     "a certificate in the server's chain issued none of the others: give the issuer's, or delete it"
                 );
             }

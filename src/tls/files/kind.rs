@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::Role;
-use crate::tls::certificate::{
+use crate::x509::der::{
     BIT_STRING, Der, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME, VERSION,
 };
 
@@ -87,43 +86,6 @@ impl Kind {
 
     pub(super) fn is_private(self) -> bool {
         matches!(self, Self::PrivateKey | Self::EncryptedKey | Self::OpenSshKey | Self::OtherKey)
-    }
-
-    /// How to come from it to what is wanted; `file` is its name, for commands.
-    pub(super) fn cure(self, role: Role, is_der: bool, file: &str) -> String {
-        let inform = if is_der { " -inform DER" } else { "" };
-        match (self, role) {
-            (Self::TrustedCertificate | Self::Certificate, Role::Crls) => {
-                "give CAs with `.roots_from_file(..)` (in `edge_proxy`, --client-ca), and CRLs in a file of their own".into()
-            }
-            (Self::Crl, _) => {
-                "give CRLs with `.crls_from_file(..)` (in `edge_proxy`, --client-crl), in a file of their own".into()
-            }
-            (Self::EncryptedKey, Role::Key) => format!("decrypt it with `openssl pkey{inform} -in {file} -out decrypted.key`"),
-            (Self::OpenSshKey, Role::Key) => {
-                format!("convert a copy of it in place with `ssh-keygen -p -N '' -m PKCS8 -f {file}`")
-            }
-            (Self::OtherKey, Role::Key) => "make a key that TLS can use with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and have it certified".into(),
-            (Self::Pkcs7, Role::Key) => "it holds no keys, give the file of the private key".into(),
-            (Self::Pkcs7, _) => format!("unpack it with `openssl pkcs7{inform} -print_certs -in {file} -out unpacked.pem`"),
-            (Self::Pkcs12, Role::Key) => format!("unpack it with `openssl pkcs12 -nodes -nocerts -in {file} -out unpacked.key`"),
-            (Self::Pkcs12 | Self::JavaKeyStore, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
-            (Self::Pkcs12, _) => format!("unpack it with `openssl pkcs12 -nokeys -in {file} -out unpacked.pem`"),
-            (Self::JavaKeyStore, Role::Key) => format!(
-                "unpack it with `keytool -importkeystore -srckeystore {file} -destkeystore store.p12 -deststoretype PKCS12` and `openssl pkcs12 -nodes -nocerts -in store.p12 -out unpacked.key`"
-            ),
-            (Self::JavaKeyStore, _) => {
-                format!("list it with `keytool -list -rfc -keystore {file}`, which prints its certificates in PEM")
-            }
-            (_, Role::Crls) => "give the CRLs that the CA publishes, in PEM or DER".into(),
-            (Self::CertificateRequest, Role::Key) => "give the private key that it was made with".into(),
-            (Self::CertificateRequest, _) => "have a CA sign it, and give the certificate that the CA returns".into(),
-            (Self::PublicKey, Role::Key) => "give the private key that belongs to it".into(),
-            (Self::PublicKey, _) => "give the certificate of that key".into(),
-            (Self::Certificate | Self::TrustedCertificate, Role::Key) => "give the file of its private key".into(),
-            (kind, _) if kind.is_private() => "give the file of its certificate".into(),
-            _ => "delete it, or convert it to one of those".into(),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! block's first or last line, or like base64, and is not part of a block is something that somebody meant to be read.
 //! OpenSSL's reader and rustls' skip such lines without a word.
 
+use super::armour::{Armour, armour};
 use super::fault::PemFault;
 use super::suspect;
 
@@ -110,27 +111,6 @@ impl<'a> Iterator for Lines<'a> {
         self.number += 1;
         Some((number, line))
     }
-}
-
-pub(super) enum Armour<'a> {
-    Begin(&'a str),
-    End(&'a str),
-}
-
-const DASHES: &[u8] = b"-----";
-
-/// The first or last line of a block, as RFC 7468 section 3 writes it, but for blanks after it.
-pub(super) fn armour(line: &[u8]) -> Option<Armour<'_>> {
-    let inner = line.trim_ascii_end().strip_prefix(DASHES)?.strip_suffix(DASHES)?;
-    let (label, armour): (_, fn(_) -> _) = match inner.strip_prefix(b"BEGIN ") {
-        Some(label) => (label, Armour::Begin),
-        None => (inner.strip_prefix(b"END ")?, Armour::End),
-    };
-    let usual =
-        |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b' ' | b'.' | b'#');
-    let whole = !label.is_empty() && label.trim_ascii() == label && label.iter().all(usual);
-    // Only ASCII is left.
-    std::str::from_utf8(label).ok().filter(|_| whole).map(armour)
 }
 
 /// Without a byte order mark, which Windows' editors write and which `cat` moves into the middle of a file.

@@ -1,7 +1,7 @@
 //! Lines that are no part of a block, and that somebody meant to be one.
 
+use super::armour::{Armour, armour};
 use super::fault::PemFault;
-use super::scan::{Armour, armour};
 
 /// What a line outside of all blocks should have been. `None` for text that explains a block: what `openssl` prints
 /// around one, comments, names of CAs.

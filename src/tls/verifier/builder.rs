@@ -10,11 +10,11 @@ use rustls::pki_types::{
 use rustls::{DistinguishedName, RootCertStore};
 
 use super::ClientVerifier;
+use super::verdicts::Verdicts;
 use crate::policy::ClientAuthPolicy;
 use crate::tls::crl::{Crls, Revocation, Roots};
-use crate::tls::fingerprint::{Fingerprint, Hasher};
-use crate::tls::trust::{Bytes, CrlSource, RootSource, VerifierError};
-use crate::tls::verdicts::Verdicts;
+use crate::tls::digest::{Digest, Hasher};
+use crate::tls::files::{Bytes, CrlSource, RootSource, VerifierError};
 
 /// What all clients of note take as names of CAs in a `CertificateRequest`.
 const MAX_ROOT_HINTS: usize = 16 * 1024;
@@ -199,7 +199,9 @@ impl ClientVerifierBuilder {
         let mut files = Vec::new();
         let mut roots = Roots::default();
         for source in std::mem::take(&mut self.roots) {
-            source.load(&mut files, &mut roots)?;
+            for (anchor, certificate) in source.load(&mut files)? {
+                roots.add(anchor, certificate);
+            }
         }
         let mut crls = Vec::new();
         for source in std::mem::take(&mut self.crls) {
@@ -230,7 +232,7 @@ impl ClientVerifierBuilder {
     }
 
     /// Everything that a verdict depends on but the chain and the time.
-    fn fingerprint(&self, provider: &CryptoProvider, roots: &Roots, crls: &Crls) -> Fingerprint {
+    fn fingerprint(&self, provider: &CryptoProvider, roots: &Roots, crls: &Crls) -> Digest {
         let root = |root: &TrustAnchor<'_>| {
             let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
             match &root.name_constraints {

@@ -5,7 +5,7 @@
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-use crate::tls::certificate::{Der, SEQUENCE, extension, issuer};
+use crate::x509::der::{Der, SEQUENCE, extension, issuer};
 
 const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];

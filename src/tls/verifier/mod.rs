@@ -1,8 +1,10 @@
 mod builder;
 mod constraints;
+pub(super) mod handshake;
 mod refusal;
 mod schemes;
 mod usage;
+mod verdicts;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -20,19 +22,18 @@ use rustls::{
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 pub use builder::ClientVerifierBuilder;
-pub use refusal::ChainError;
+pub use refusal::{ChainError, RefusalReason};
 
+use self::handshake::{Observed, Verified, VerifierId};
 use self::refusal::{VerifyError, reason};
-use super::certificate;
+use self::verdicts::{Verdict, Verdicts};
 use super::crl::{Crls, Refusal, Revocation, Roots, Span};
-use super::file::FileRead;
-use super::fingerprint::Fingerprint;
-use super::handshake::{self, Observed, Verified};
-use super::refused::RefusalReason;
-use super::trust::VerifierError;
-use super::verdicts::{Verdict, Verdicts};
+use super::digest::Digest;
+use super::files::FileRead;
+use super::files::VerifierError;
 use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
+use crate::x509::der;
 
 /// Carries a [`ClientAuthPolicy`] out in rustls, and judges certificates.
 ///
@@ -57,7 +58,7 @@ pub struct ClientVerifier {
     max_certificate_size: usize,
     session_lifetime: Duration,
     revocation: Revocation,
-    fingerprint: Fingerprint,
+    fingerprint: Digest,
     verdicts: Verdicts,
 }
 
@@ -72,6 +73,10 @@ impl ClientVerifier {
     #[cfg(feature = "reload")]
     pub(super) fn files(&self) -> &[FileRead] {
         &self.files
+    }
+
+    pub(super) fn id(&self) -> VerifierId {
+        VerifierId::of(self)
     }
 
     pub(super) fn provider(&self) -> &CryptoProvider {
@@ -177,7 +182,7 @@ impl ClientVerifier {
             if bytes > self.max_certificate_size {
                 return Err(ChainError::TooLarge { index, bytes, max: self.max_certificate_size });
             }
-            if certificate::public_key(certificate).is_none() {
+            if der::public_key(certificate).is_none() {
                 return Err(ChainError::NotACertificate { index });
             }
         }
@@ -269,7 +274,7 @@ impl ClientVerifier {
         signed: &DigitallySignedStruct,
         candidates: &[&dyn SignatureVerificationAlgorithm],
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = certificate::public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let key = der::public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
         candidates
             .iter()
             .filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm)
@@ -293,7 +298,7 @@ impl ClientVerifier {
 
 impl ClientCertVerifier for ClientVerifier {
     fn offer_client_auth(&self) -> bool {
-        handshake::note(self, Observed::consult);
+        handshake::note(self.id(), Observed::consult);
         self.policy.requests()
     }
 
@@ -311,8 +316,8 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        handshake::note(self, |observed| observed.presented = Some(end_entity.clone().into_owned()));
-        let refuse = |reason| handshake::note(self, |observed| observed.refused = Some(reason));
+        handshake::note(self.id(), |observed| observed.presented = Some(end_entity.clone().into_owned()));
+        let refuse = |reason| handshake::note(self.id(), |observed| observed.refused = Some(reason));
         self.admit(end_entity, intermediates).inspect_err(|error| {
             refuse(error.clone().into());
         })?;
@@ -320,7 +325,7 @@ impl ClientCertVerifier for ClientVerifier {
             let verified = self.verify(end_entity, intermediates, now).inspect_err(|error| {
                 refuse(RefusalReason::Unverified(reason(error)));
             })?;
-            handshake::note(self, |observed| observed.verified = Some(verified));
+            handshake::note(self.id(), |observed| observed.verified = Some(verified));
         }
         Ok(ClientCertVerified::assertion())
     }

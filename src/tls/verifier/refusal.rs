@@ -44,6 +44,56 @@ impl From<ChainError> for rustls::Error {
     }
 }
 
+/// Why a client was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// It presents no certificate, and the policy requires one.
+    #[error("no client certificate")]
+    NoCertificate,
+    /// Its certificate does not verify, and the policy verifies.
+    #[error("{0}")]
+    Unverified(UnverifiedReason),
+    /// It presents what no policy takes.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// It did not prove that it holds the certificate's private key: the signature does not fit, or is of a kind that
+    /// this server does not take.
+    #[error("the client did not prove that it holds the certificate's private key")]
+    NotProven,
+}
+
+impl RefusalReason {
+    /// A word for dashboards.
+    pub(in crate::tls) fn label(&self) -> &'static str {
+        use UnverifiedReason as R;
+        match self {
+            Self::NoCertificate => "no_certificate",
+            Self::NotProven => "not_proven",
+            Self::Chain(ChainError::TooManyCertificates { .. }) => "too_many_certificates",
+            Self::Chain(ChainError::TooLarge { .. }) => "too_large",
+            Self::Chain(ChainError::NotACertificate { .. }) => "not_a_certificate",
+            Self::Unverified(R::NotChecked) => "not_checked",
+            Self::Unverified(R::UnknownIssuer) => "unknown_issuer",
+            Self::Unverified(R::Expired) => "expired",
+            Self::Unverified(R::NotYetValid) => "not_yet_valid",
+            Self::Unverified(R::Revoked) => "revoked",
+            Self::Unverified(R::UnknownRevocationStatus) => "unknown_revocation_status",
+            Self::Unverified(R::ExpiredCrl) => "expired_crl",
+            Self::Unverified(R::CrlNotYetValid) => "crl_not_yet_valid",
+            Self::Unverified(R::NotForClientAuth) => "not_for_client_auth",
+            Self::Unverified(R::CaUsedAsEndEntity) => "ca_used_as_end_entity",
+            Self::Unverified(R::ConstraintViolated) => "constraint_violated",
+            Self::Unverified(R::BadSignature) => "bad_signature",
+            Self::Unverified(R::UnsupportedVersion) => "unsupported_version",
+            Self::Unverified(R::Unsupported) => "unsupported",
+            Self::Unverified(R::UnsupportedConstraint) => "unsupported_constraint",
+            // The second never comes from a handshake.
+            Self::Unverified(R::Invalid | R::FailedAtProxy) => "invalid",
+        }
+    }
+}
+
 /// Why a chain does not verify.
 #[derive(Clone, Debug)]
 pub(super) enum VerifyError {

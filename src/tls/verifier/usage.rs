@@ -1,6 +1,6 @@
 //! `keyUsage` (RFC 5280 section 4.2.1.3), which webpki does not look at.
 
-use crate::tls::certificate::{BIT_STRING, Der, extension};
+use crate::x509::der::{BIT_STRING, Der, extension};
 
 const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
 

@@ -1,0 +1,65 @@
+//! `axum-server`: the acceptor as an [`Accept`].
+
+use std::any::Any;
+use std::io;
+use std::pin::Pin;
+
+use axum_server::accept::Accept;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tower_layer::Layer as _;
+
+use super::connect_info::WithTlsConnectInfo;
+use crate::tls::{AcceptError, ClientCertAcceptor};
+
+/// For `axum_server::Server::acceptor`: every request then carries a [`TlsConnectInfo`](crate::TlsConnectInfo).
+///
+/// Unlike with that crate's own acceptor, the certificates come with a verdict, sessions are not resumed past the
+/// verifier, headers are encoded once per connection, and requests for a host with another policy are refused with 421.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use tower_client_cert::{ClientCertAcceptor, ClientCertLayer, PeerCertificates};
+///
+/// # async fn serve(acceptor: ClientCertAcceptor) -> std::io::Result<()> {
+/// let app = Router::new()
+///     .route("/", get(|peer: Option<PeerCertificates>| async move { format!("{peer:?}") }))
+///     .layer(ClientCertLayer::new());
+/// let address: std::net::SocketAddr = ([127, 0, 0, 1], 8443).into();
+/// axum_server::bind(address).acceptor(acceptor).serve(app.into_make_service()).await
+/// # }
+/// ```
+impl<IO, S> Accept<IO, S> for ClientCertAcceptor
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Send + 'static,
+{
+    type Stream = TlsStream<IO>;
+    type Service = WithTlsConnectInfo<S>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
+
+    fn accept(&self, stream: IO, service: S) -> Self::Future {
+        let acceptor = self.clone();
+        Box::pin(async move {
+            let peer = (&stream as &dyn Any).downcast_ref().and_then(|tcp: &TcpStream| tcp.peer_addr().ok());
+            let (stream, info) = match peer {
+                Some(peer) => acceptor.accept_from(stream, peer).await?,
+                // The method of that name which is not this one.
+                None => Self::accept(&acceptor, stream).await?,
+            };
+            Ok((stream, info.layer(service)))
+        })
+    }
+}
+
+impl From<AcceptError> for io::Error {
+    /// An `io::Error` stays what it is; what is inside any other can be got back by downcasting.
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Handshake(error) => error,
+            AcceptError::Timeout { .. } => Self::new(io::ErrorKind::TimedOut, error),
+            error => Self::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}

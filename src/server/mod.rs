@@ -1,0 +1,30 @@
+//! One file for each server that the crate plugs into, and what they share: what puts a connection's `TlsConnectInfo` on
+//! its requests, and refuses those that the connection is not for.
+
+#[cfg(feature = "axum")]
+mod advice;
+#[cfg(all(feature = "axum", feature = "tls"))]
+mod axum;
+#[cfg(feature = "axum-server")]
+mod axum_server;
+mod connect_info;
+#[cfg(feature = "axum")]
+mod extract;
+#[cfg(all(feature = "axum", feature = "x509"))]
+mod identified;
+#[cfg(feature = "tls")]
+mod misdirected;
+#[cfg(feature = "tonic")]
+mod tonic;
+
+#[cfg(feature = "axum")]
+pub(crate) use self::advice::Advice;
+#[cfg(all(feature = "axum", feature = "tls"))]
+pub use self::axum::{Captured, MakeService, TlsListener, make_service};
+pub use self::connect_info::WithTlsConnectInfo;
+#[cfg(feature = "axum")]
+pub use self::extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
+#[cfg(all(feature = "axum", feature = "x509"))]
+pub use self::identified::{ClientIdentityRejection, Identified, IdentifiedRejection};
+#[cfg(feature = "tls")]
+pub use self::misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};

@@ -1,0 +1,36 @@
+//! tonic: the stream of a `TlsListener` as a [`Connected`].
+
+use std::sync::Once;
+
+use tonic::transport::server::Connected;
+
+use super::axum::Captured;
+use crate::peer::TlsConnectInfo;
+
+/// What the socket says. With TLS over it, `Request::remote_addr` and `Request::peer_certs` work as usual.
+///
+/// tonic's own server has no place in which requests for a host with another policy could be refused. If the acceptor
+/// [chooses its policy by the name a client asks for](crate::ClientCertAcceptor::by_server_name), a warning says so
+/// (feature `tracing`): serve tonic's `Routes` with `make_service` instead.
+impl<IO: Connected> Connected for Captured<IO> {
+    type ConnectInfo = IO::ConnectInfo;
+
+    fn connect_info(&self) -> IO::ConnectInfo {
+        if let Some(policy) = self.tls_connect_info().and_then(TlsConnectInfo::host_policy) {
+            if !policy.is_the_only_one() {
+                static WARNED: Once = Once::new();
+                WARNED.call_once(warn_of_several_policies);
+            }
+        }
+        self.get_ref().connect_info()
+    }
+}
+
+fn warn_of_several_policies() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        "the policies of this port are no boundary: they are chosen by the name a client asks for in its handshake, and \
+         tonic's own server does not refuse requests for a host with another policy. Serve tonic's services as \
+         `axum::serve(listener, make_service(Routes::new(service).into_axum_router()))`"
+    );
+}

@@ -1,0 +1,114 @@
+//! One handshake, from the first byte to a connection whose client is known, or to parting with the client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::accept_error::AcceptError;
+use super::endpoint::{Endpoints, Source};
+use super::standing::ByNow;
+use super::{linger, plaintext};
+use crate::peer::TlsConnectInfo;
+use crate::tls::verifier::handshake;
+
+/// A handshake that failed, and what it takes to part with the client.
+pub(crate) struct Failed<IO> {
+    pub(super) error: AcceptError,
+    /// The stream, if the client may be listening.
+    io: Option<IO>,
+    /// What it has not been told yet.
+    last_words: Vec<u8>,
+    pub(super) linger: Duration,
+}
+
+impl<IO> From<AcceptError> for Failed<IO> {
+    fn from(error: AcceptError) -> Self {
+        Self { error, io: None, last_words: Vec::new(), linger: Duration::ZERO }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Failed<IO> {
+    fn listening(error: AcceptError, io: impl Into<Option<IO>>, last_words: impl Into<Vec<u8>>) -> Self {
+        // An alert is sent for what is wrong with TLS. Otherwise the client is gone, or the stream broken.
+        let io = match &error {
+            AcceptError::Handshake(error)
+                if error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) =>
+            {
+                None
+            }
+            _ => io.into(),
+        };
+        Self { io, last_words: last_words.into(), ..error.into() }
+    }
+
+    /// Lets the client hear why, for a moment.
+    pub(crate) async fn part(self) -> AcceptError {
+        if let Some(io) = self.io {
+            linger::say_and_close(io, &self.last_words, self.linger).await;
+        }
+        self.error
+    }
+}
+
+/// Reads what name the client asks for, and goes on with what is served under it.
+///
+/// rustls reads it: a reader of one's own that looks at one record is led astray by a client that sends two.
+pub(super) async fn shake_hands<IO>(
+    endpoints: &Endpoints,
+    source: Source,
+    mut io: IO,
+) -> Result<(TlsStream<IO>, TlsConnectInfo), Failed<IO>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let first = plaintext::first_byte(&mut io).await?;
+    if plaintext::may_be_http(first) {
+        let (error, answer) = plaintext::refuse(&mut io).await;
+        return Err(Failed::listening(error, io, answer));
+    }
+    let mut acceptor = Acceptor::default();
+    // Memory can be read, and one byte fits in.
+    let _ = acceptor.read_tls(&mut [first].as_slice());
+    let mut hello = LazyConfigAcceptor::new(acceptor, io);
+    let hello = match (&mut hello).await {
+        Ok(hello) => hello,
+        Err(error) => return Err(Failed::listening(AcceptError::Handshake(error), hello.take_io(), [])),
+    };
+    let name = hello.client_hello().server_name().map(str::to_owned);
+    let Some(endpoint) = endpoints.choose(name.as_deref()) else {
+        return Err(Failed::listening(AcceptError::UnknownServerName { name }, hello.io, UNRECOGNIZED_NAME));
+    };
+    let config = Arc::clone(&endpoint.config);
+    // rustls consults the verifier as soon as it is given the configuration.
+    let handshake = async { hello.into_stream(config).into_fallible().await };
+    let (result, observed) = handshake::observe(endpoint.verifier.id(), handshake).await;
+    let stream = match result {
+        Ok(stream) => stream,
+        Err((error, io)) => return Err(Failed::listening(endpoint.explain(error, observed, name), io, [])),
+    };
+    match endpoint.connect_info(stream.get_ref().1, observed) {
+        Ok(info) => {
+            let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
+            let info = match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
+                Some(standing) => info.with_standing(standing),
+                None => info,
+            };
+            Ok((stream, info))
+        }
+        Err(error) => {
+            endpoint.say_if_at_fault(&error);
+            let (io, mut connection) = stream.into_inner();
+            connection.send_close_notify();
+            let mut farewell = Vec::new();
+            while connection.wants_write() && connection.write_tls(&mut farewell).is_ok() {}
+            Err(Failed::listening(error, io, farewell))
+        }
+    }
+}
+
+/// The record of a fatal alert `unrecognized_name` (RFC 8446 section 6, RFC 6066 section 3).
+const UNRECOGNIZED_NAME: &[u8] = &[21, 3, 3, 0, 2, 2, 112];

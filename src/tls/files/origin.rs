@@ -1,0 +1,25 @@
+//! Where bytes came from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The file that certificates or CRLs came from, if they came from one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(pub(in crate::tls) Option<PathBuf>);
+
+impl Origin {
+    /// The file. `None` if the program gave the bytes itself.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str("the value given to the builder"),
+        }
+    }
+}

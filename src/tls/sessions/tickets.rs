@@ -1,0 +1,325 @@
+//! Session tickets under keys from a file, which all replicas of a server share.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use rustls::crypto::SecureRandom;
+use rustls::server::ProducesTickets;
+use zeroize::Zeroizing;
+
+use crate::tls::digest::Hasher;
+use crate::tls::files::Lines;
+
+/// Encrypts session tickets under keys from a file, so that a client resumes its session on any replica that has the
+/// same file, and after a restart.
+///
+/// The file has one key of 32 random bytes a line, in base64 (RFC 4648 section 4), such as `openssl rand -base64 32`
+/// prints. Empty lines, and lines that begin with `#`, are skipped. The first key encrypts; each decrypts. For nginx
+/// these are several files, one to a directive `ssl_session_ticket_key`.
+///
+/// To rotate, on each replica and with a call to [`reload`](Self::reload) after each step: add a new key below the
+/// first; once all replicas have it, move it to the top; and remove the old one when no session is left that it
+/// encrypted, which is after [`session_lifetime`](crate::ClientVerifierBuilder::session_lifetime).
+///
+/// **Who can read the file can be any client.** A ticket holds the client's certificate and what proves that the client
+/// has its key, so that somebody with a ticket key can make a ticket for a certificate that is not theirs. They can
+/// also decrypt recorded connections of TLS 1.2. Guard the file like the private key of a CA, and rotate it.
+///
+/// Tickets are XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random nonce, of which there are enough for any
+/// number of tickets. The acceptor binds what is in them to its verifier: see
+/// [`ClientCertAcceptor`](crate::ClientCertAcceptor#trust-over-time).
+///
+/// ```no_run
+/// use rustls::server::NoServerSessionStorage;
+/// use std::sync::Arc;
+/// use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, SharedTicketer};
+///
+/// # fn serve(chain: Vec<rustls::pki_types::CertificateDer<'static>>, key: rustls::pki_types::PrivateKeyDer<'static>)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("ca.pem").build()?;
+/// let mut config = verifier.server_config()?.with_single_cert(chain, key)?;
+/// let ticketer = SharedTicketer::from_file("ticket.keys", config.crypto_provider().secure_random)?;
+/// config.ticketer = ticketer.clone();
+/// config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets only
+/// let acceptor = ClientCertAcceptor::new(config, verifier);
+///
+/// // Every hour, or when the file changes; a broken file leaves the keys as they are.
+/// if let Err(error) = ticketer.reload() {
+///     eprintln!("ticket keys not rotated: {error}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct SharedTicketer {
+    path: PathBuf,
+    random: &'static dyn SecureRandom,
+    /// Never empty.
+    keys: RwLock<Vec<TicketKey>>,
+}
+
+impl SharedTicketer {
+    /// Reads the keys. The source of randomness is the crypto provider's, a field of
+    /// [`CryptoProvider`](rustls::crypto::CryptoProvider).
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read, has no key in it, or has anything else in it. See [`TicketKeyError`].
+    pub fn from_file(
+        path: impl Into<PathBuf>,
+        random: &'static dyn SecureRandom,
+    ) -> Result<Arc<Self>, TicketKeyError> {
+        let path = path.into();
+        let keys = RwLock::new(read(&path)?);
+        Ok(Arc::new(Self { path, random, keys }))
+    }
+
+    /// Reads the file again. Connections under way are not disturbed.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_file`](Self::from_file). The keys then stay as they were.
+    pub fn reload(&self) -> Result<(), TicketKeyError> {
+        let keys = read(&self.path)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+}
+
+/// A ticket is the name of its key, a nonce, and the ciphertext with its tag.
+impl ProducesTickets for SharedTicketer {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    /// A day, in seconds. The acceptor makes it less if its sessions live for less.
+    fn lifetime(&self) -> u32 {
+        24 * 60 * 60
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE];
+        self.random.fill(&mut nonce).ok()?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.first()?;
+        let message = Payload { msg: plain, aad: CONTEXT };
+        let ciphertext = key.cipher.encrypt(&XNonce::from(nonce), message).ok()?;
+        Some([key.name.as_slice(), &nonce, &ciphertext].concat())
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let (name, rest) = ticket.split_first_chunk::<NAME>()?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>()?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.iter().find(|key| key.name == *name)?;
+        let message = Payload { msg: ciphertext, aad: CONTEXT };
+        key.cipher.decrypt(&XNonce::from(*nonce), message).ok()
+    }
+}
+
+/// The file and how many keys are in it.
+impl fmt::Debug for SharedTicketer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("SharedTicketer").field("path", &self.path).field("keys", &keys.len()).finish()
+    }
+}
+
+const NAME: usize = 16;
+const NONCE: usize = 24;
+const KEY: usize = 32;
+
+/// Keeps tickets apart from whatever else the keys might have been used for.
+const CONTEXT: &[u8] = b"tower-client-cert ticket 1";
+
+struct TicketKey {
+    /// In every ticket, so public, and of no use in finding the key.
+    name: [u8; NAME],
+    cipher: XChaCha20Poly1305,
+}
+
+impl TicketKey {
+    fn new(key: &[u8; KEY]) -> Self {
+        let hash = Hasher::new("tower-client-cert ticket key name").bytes(key).finish();
+        let mut name = [0; NAME];
+        name.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
+        Self { name, cipher: XChaCha20Poly1305::new(<&Key>::from(key)) }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<TicketKey>, TicketKeyError> {
+    let contents = match std::fs::read(path) {
+        Ok(contents) => Zeroizing::new(contents),
+        Err(source) => return Err(TicketKeyError::Read { path: path.to_owned(), source }),
+    };
+    let mut keys = Vec::new();
+    for (line, text) in Lines::new(&contents).map(|(line, text)| (line, text.trim_ascii())) {
+        if text.is_empty() || text.starts_with(b"#") {
+            continue;
+        }
+        let bad = |reason| TicketKeyError::BadKey { path: path.to_owned(), line, reason };
+        let bytes = STANDARD.decode(text).map_err(|_| bad("it is not base64".to_owned()))?;
+        let bytes = Zeroizing::new(bytes);
+        let key: &[u8; KEY] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| bad(format!("it has {} bytes, not {KEY}", bytes.len())))?;
+        keys.push(TicketKey::new(key));
+    }
+    if keys.is_empty() {
+        return Err(TicketKeyError::NoKey { path: path.to_owned() });
+    }
+    Ok(keys)
+}
+
+/// Why a file of ticket keys can't be used. Nothing of a key is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TicketKeyError {
+    /// It could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no key in it.
+    #[error("{} has no key in it: add one with `openssl rand -base64 32 >> {}`", path.display(), path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line is not a key. None of its neighbours is used either.
+    #[error("{}, line {line}: not a key, since {reason}. Expected the output of `openssl rand -base64 32`", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why not.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rustls::crypto::ring::default_provider;
+
+    use super::*;
+
+    fn file(keys: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write(&file, keys);
+        file
+    }
+
+    fn write(file: &tempfile::NamedTempFile, keys: &[u8]) {
+        let lines: Vec<_> = keys.iter().map(|key| STANDARD.encode([*key; KEY]) + "\n").collect();
+        std::fs::write(file.path(), lines.concat()).unwrap();
+    }
+
+    fn ticketer(file: &tempfile::NamedTempFile) -> Arc<SharedTicketer> {
+        SharedTicketer::from_file(file.path(), default_provider().secure_random).unwrap()
+    }
+
+    #[test]
+    fn the_first_key_encrypts_and_all_decrypt() {
+        let file = file(&[1]);
+        let (old, rotated) = (ticketer(&file), ticketer(&file));
+        write(&file, &[2, 1]);
+        rotated.reload().unwrap();
+        let (by_old, by_rotated) = (old.encrypt(b"old").unwrap(), rotated.encrypt(b"new").unwrap());
+        assert_eq!(rotated.decrypt(&by_old).unwrap(), b"old");
+        assert_eq!(rotated.decrypt(&by_rotated).unwrap(), b"new");
+        assert!(old.decrypt(&by_rotated).is_none());
+        write(&file, &[2]);
+        rotated.reload().unwrap();
+        assert!(rotated.decrypt(&by_old).is_none());
+        assert_eq!(rotated.decrypt(&by_rotated).unwrap(), b"new");
+    }
+
+    #[test]
+    fn i10_a_broken_file_leaves_the_keys_as_they_are() {
+        let file = file(&[1]);
+        let ticketer = ticketer(&file);
+        let ticket = ticketer.encrypt(b"session").unwrap();
+        for broken in ["", "AAAA", "half a l"] {
+            std::fs::write(file.path(), broken).unwrap();
+            ticketer.reload().unwrap_err();
+            assert_eq!(ticketer.decrypt(&ticket).unwrap(), b"session", "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_file_is_an_error_that_names_file_and_line_and_tells_no_key() {
+        let good = STANDARD.encode([7; KEY]);
+        let cases = [
+            ("", "no key in it"),
+            ("# only a comment\n\n", "no key in it"),
+            (
+                &format!("# keys\r\n{good}\r\n{}\n", &good[..20]),
+                "line 3: not a key, since it has 15 bytes, not 32",
+            ),
+            (&format!("{good}\n{}", &good[..43]), "line 2: not a key, since it is not base64"),
+            (&format!("{good}{good}"), "line 1: not a key, since it is not base64"),
+            ("\u{fffd}", "line 1: not a key, since it is not base64"),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let random = default_provider().secure_random;
+        for (text, expected) in cases {
+            std::fs::write(file.path(), text).unwrap();
+            let error = SharedTicketer::from_file(file.path(), random).unwrap_err().to_string();
+            assert!(error.contains(&file.path().display().to_string()), "{error}");
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains(&good[..8]), "{error}");
+        }
+        let error = SharedTicketer::from_file("/nowhere/ticket.keys", random).unwrap_err();
+        assert!(matches!(error, TicketKeyError::Read { .. }), "{error}");
+        std::fs::write(file.path(), format!("# first\r\n\r\n  {good}\r\n")).unwrap();
+        assert_eq!(format!("{:?}", ticketer(&file)).matches("keys: 1").count(), 1);
+    }
+
+    #[test]
+    fn no_two_tickets_have_one_nonce() {
+        let file = file(&[1]);
+        let ticketer = ticketer(&file);
+        let tickets: std::collections::HashSet<_> =
+            (0..1000).map(|_| ticketer.encrypt(b"same").unwrap()[NAME..NAME + NONCE].to_vec()).collect();
+        assert_eq!(tickets.len(), 1000);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encrypted_comes_back(plain in prop::collection::vec(any::<u8>(), 0..4096)) {
+            let ticketer = ticketer(&file(&[1, 2]));
+            prop_assert_eq!(ticketer.decrypt(&ticketer.encrypt(&plain).unwrap()), Some(plain));
+        }
+
+        #[test]
+        fn noise_is_no_ticket(noise in prop::collection::vec(any::<u8>(), 0..512), named in any::<bool>()) {
+            let ticketer = ticketer(&file(&[1]));
+            let name = if named { TicketKey::new(&[1; KEY]).name.to_vec() } else { Vec::new() };
+            prop_assert_eq!(ticketer.decrypt(&[name, noise].concat()), None);
+        }
+
+        #[test]
+        fn a_ticket_with_one_bit_changed_or_cut_is_no_ticket(
+            plain in prop::collection::vec(any::<u8>(), 0..64),
+            place in any::<prop::sample::Index>(),
+            bit in 0..8_u8,
+        ) {
+            let ticketer = ticketer(&file(&[1]));
+            let mut ticket = ticketer.encrypt(&plain).unwrap();
+            let place = place.index(ticket.len());
+            prop_assert_eq!(ticketer.decrypt(&ticket[..place]), None);
+            ticket[place] ^= 1_u8 << bit;
+            prop_assert_eq!(ticketer.decrypt(&ticket), None);
+        }
+    }
+}
