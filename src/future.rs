@@ -1,4 +1,5 @@
-//! What our services answer with: the inner service's future, in the span of its connection, or a refusal.
+//! What our services answer with: the inner service's future, in the span of its connection, or a response that the
+//! inner service was not asked for.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::telemetry::ConnectionSpan;
 
-/// An answer that the inner service was not asked for. Its body is empty.
+/// An answer with an empty body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
@@ -21,11 +22,13 @@ impl Rejection {
     pub(crate) const fn new(status: StatusCode) -> Self {
         Self { status, close: false }
     }
+}
 
-    fn response<R: Default>(self) -> Response<R> {
-        let mut response = Response::new(R::default());
-        *response.status_mut() = self.status;
-        if self.close {
+impl<B: Default> From<Rejection> for Response<B> {
+    fn from(rejection: Rejection) -> Self {
+        let mut response = Self::new(B::default());
+        *response.status_mut() = rejection.status;
+        if rejection.close {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -33,12 +36,12 @@ impl Rejection {
 }
 
 pin_project! {
-    /// The future of this crate's services: the inner service's, within the span of the connection, or a refusal with
-    /// an empty body.
+    /// The future of this crate's services: the inner service's, within the span of the connection, or a response that
+    /// refuses the request.
     #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, B> {
         #[pin]
-        answer: Answer<F>,
+        answer: Answer<F, B>,
         span: ConnectionSpan,
     }
 }
@@ -46,26 +49,27 @@ pin_project! {
 pin_project! {
     #[project = AnswerProjection]
     #[derive(Debug)]
-    enum Answer<F> {
+    enum Answer<F, B> {
         Inner { #[pin] future: F },
-        Refused { refusal: Rejection },
+        // In a box, since it is rare, and large beside most futures.
+        Refused { response: Option<Box<Response<B>>> },
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F, B> ResponseFuture<F, B> {
     pub(crate) fn inner(future: F, span: ConnectionSpan) -> Self {
         Self { answer: Answer::Inner { future }, span }
     }
 
-    pub(crate) fn refused(refusal: Rejection) -> Self {
-        Self { answer: Answer::Refused { refusal }, span: ConnectionSpan::default() }
+    pub(crate) fn refused(response: impl Into<Response<B>>) -> Self {
+        let response = Some(Box::new(response.into()));
+        Self { answer: Answer::Refused { response }, span: ConnectionSpan::default() }
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F>
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
+    F: Future<Output = Result<Response<B>, E>>,
 {
     type Output = F::Output;
 
@@ -76,7 +80,10 @@ where
                 let _entered = this.span.enter();
                 future.poll(cx)
             }
-            AnswerProjection::Refused { refusal } => Poll::Ready(Ok(refusal.response())),
+            // Nothing is left if it is polled after it was done, which nobody may do.
+            AnswerProjection::Refused { response } => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)))
+            }
         }
     }
 }

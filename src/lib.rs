@@ -133,13 +133,13 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `axum` | yes | extractors; with `tls`, [`TlsListener`] and [`make_service`] |
-//! | `axum-server` | | the acceptor in `axum-server` 0.9, and the layer under that crate's own TLS |
+//! | `axum-server` | | the acceptor in `axum-server` 0.9, and [`AdoptConnectInfoLayer`] for that crate's own TLS |
 //! | `metrics` | | counters, through the `metrics` crate |
 //! | `reload` | | [`Reloader`] |
 //! | `serde` | | with `x509`, rules of [`authorize`] from a configuration file |
 //! | `ticket-keys` | | [`SharedTicketer`]: sessions that every replica resumes |
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
-//! | `tonic` | | tonic 0.14 on a [`TlsListener`], and the layer under tonic's own TLS |
+//! | `tonic` | | tonic 0.14 on a [`TlsListener`], and [`AdoptConnectInfoLayer`] for tonic's own TLS |
 //! | `tracing` | yes | warnings, events and spans |
 //! | `x509` | | [`identity`] and [`authorize`], and the names in dialects that carry them |
 //!
@@ -180,7 +180,7 @@ pub use host::ServerNameError;
 pub use identity::ClientIdentity;
 pub use peer::{PeerCertificates, TlsConnectInfo, TlsVersion, UnverifiedReason, Verification};
 pub use policy::{ClientAuthPolicy, ParsePolicyError};
-pub use server::WithTlsConnectInfo;
+pub use server::{AdoptConnectInfo, AdoptConnectInfoLayer, WithTlsConnectInfo};
 #[cfg(all(feature = "axum", feature = "tls"))]
 pub use server::{Captured, MakeService, TlsListener, make_service};
 #[cfg(all(feature = "axum", feature = "x509"))]

@@ -18,5 +18,5 @@ pub use glob::GlobError;
 pub use layer::{DeniedResponse, EmptyResponse, RequireClientCertLayer};
 pub use rule::Rule;
 pub use rule_error::{RuleError, RuleErrorKind};
-pub use service::{RequireClientCert, ResponseFuture};
+pub use service::RequireClientCert;
 pub use source::{CertificateSource, Evidence, FromConnection, NoEvidence};

@@ -1,14 +1,14 @@
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::layer::{DeniedResponse, EmptyResponse, Guard};
 use super::source::{CertificateSource, FromConnection};
+use crate::future::ResponseFuture;
+use crate::telemetry::ConnectionSpan;
 
 /// The service of [`RequireClientCertLayer`](super::RequireClientCertLayer).
 pub struct RequireClientCert<I, S = FromConnection, R = EmptyResponse> {
@@ -58,12 +58,12 @@ where
         match self.guard.check(request.extensions()) {
             Ok(client) => {
                 request.extensions_mut().insert(client);
-                ResponseFuture { answer: Answer::LetIn { future: self.inner.call(request) } }
+                ResponseFuture::inner(self.inner.call(request), ConnectionSpan::default())
             }
             Err(denied) => {
                 let mut response = self.guard.response.response(&denied);
                 response.extensions_mut().insert(denied);
-                ResponseFuture { answer: Answer::Denied { response: Some(response) } }
+                ResponseFuture::refused(response)
             }
         }
     }
@@ -78,40 +78,5 @@ impl<I: Clone, S, R> Clone for RequireClientCert<I, S, R> {
 impl<I: fmt::Debug, S, R> fmt::Debug for RequireClientCert<I, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireClientCert").field("inner", &self.inner).field("guard", &self.guard).finish()
-    }
-}
-
-pin_project! {
-    /// The future of [`RequireClientCert`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F, B> {
-        #[pin]
-        answer: Answer<F, B>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = AnswerProjection]
-    enum Answer<F, B> {
-        LetIn { #[pin] future: F },
-        Denied { response: Option<Response<B>> },
-    }
-}
-
-impl<F, B, E> Future for ResponseFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().answer.project() {
-            AnswerProjection::LetIn { future } => future.poll(cx),
-            // Nothing is left if it is polled after it was done, which nobody may do.
-            AnswerProjection::Denied { response } => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-        }
     }
 }

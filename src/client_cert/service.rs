@@ -5,10 +5,9 @@ use std::task::{Context, Poll};
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use super::layer::Config;
+use super::config::Config;
 #[cfg(feature = "tracing")]
 use super::log::CameWith;
-use super::source;
 use crate::dialect::{Dialect, Skipper};
 use crate::future::{Rejection, ResponseFuture};
 use crate::peer::TlsConnectInfo;
@@ -54,7 +53,7 @@ where
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -66,16 +65,11 @@ where
         let came_with = config.log_headers.then(|| CameWith::new(&request, &config.owned));
         let (first, written, forwarding) = match request.extensions_mut().get_mut::<TlsConnectInfo>() {
             Some(info) => (info.mark(), config.headers_for(Some(info)), config.forwards(Some(info))),
-            None => {
-                let info = source::foreign(request.extensions());
-                let first = TlsConnectInfo::mark_screened(&mut request);
-                (first, config.headers_for(info.as_ref()), config.forwards(info.as_ref()))
-            }
+            None => (TlsConnectInfo::mark_screened(&mut request), config.headers_for(None), false),
         };
         #[cfg(feature = "tracing")]
         if let Some(came_with) = came_with {
-            let info = request.extensions().get().cloned().or_else(|| source::foreign(request.extensions()));
-            let peer = info.as_ref().and_then(TlsConnectInfo::peer_certificates);
+            let peer = request.extensions().get().and_then(TlsConnectInfo::peer_certificates);
             came_with.log(written.as_ref().map_or(&[], |written| &written.lines), peer);
         }
         // Stripping is unconditional and cannot fail, so that no forged header passes; only then is anything written.

@@ -2,13 +2,13 @@
 
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "x509")]
+mod from_forwarded;
 mod label;
 mod layer;
 mod pass;
 mod report;
 mod service;
-#[cfg(feature = "x509")]
-mod source;
 mod trust;
 
 use std::fmt;
@@ -21,11 +21,11 @@ use rustls_pki_types::CertificateDer;
 
 // TEMPORARY
 pub use crate::x509::{Fingerprint, ParseFingerprintError};
+#[cfg(feature = "x509")]
+pub use from_forwarded::FromForwarded;
 pub use layer::ForwardedClientCertLayer;
 pub use pass::{PassHeaders, PassHeadersLayer};
 pub use service::ReadForwardedClientCert;
-#[cfg(feature = "x509")]
-pub use source::FromForwarded;
 pub use trust::{Hop, TrustedProxies};
 
 use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};

@@ -3,14 +3,19 @@
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum_server::accept::Accept;
+use axum_server::tls::TlsInfo;
+use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tower_layer::Layer as _;
 
+use super::adopt::AdoptConnectInfoLayer;
 use super::connect_info::WithTlsConnectInfo;
+use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::tls::{AcceptError, ClientCertAcceptor};
 
 /// For `axum_server::Server::acceptor`: every request then carries a [`TlsConnectInfo`](crate::TlsConnectInfo).
@@ -62,4 +67,27 @@ impl From<AcceptError> for io::Error {
             error => Self::new(io::ErrorKind::InvalidData, error),
         }
     }
+}
+
+/// Reads axum-server's account of a connection.
+type FromAxumServer = fn(&Extensions) -> Option<TlsConnectInfo>;
+
+impl AdoptConnectInfoLayer<FromAxumServer> {
+    /// Reads the `TlsInfo` that axum-server's own `RustlsAcceptor` captures.
+    pub const fn axum_server() -> Self {
+        Self::new(from_tls_info)
+    }
+}
+
+fn from_tls_info(extensions: &Extensions) -> Option<TlsConnectInfo> {
+    let info = extensions.get::<Arc<TlsInfo>>()?;
+    let presented = info.peer_certificates.iter().cloned().map(Into::into).collect();
+    let mut ours = TlsConnectInfo::new(PeerCertificates::unverified(presented));
+    if let Some(name) = &info.server_name {
+        ours = ours.with_server_name(name);
+    }
+    if let Some(protocol) = &info.alpn_protocol {
+        ours = ours.with_alpn_protocol(protocol.clone());
+    }
+    Some(ours)
 }

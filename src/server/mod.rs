@@ -1,6 +1,7 @@
 //! One file for each server that the crate plugs into, and what they share: what puts a connection's `TlsConnectInfo` on
 //! its requests, and refuses those that the connection is not for.
 
+mod adopt;
 #[cfg(feature = "axum")]
 mod advice;
 #[cfg(all(feature = "axum", feature = "tls"))]
@@ -17,6 +18,7 @@ mod misdirected;
 #[cfg(feature = "tonic")]
 mod tonic;
 
+pub use self::adopt::{AdoptConnectInfo, AdoptConnectInfoLayer};
 #[cfg(feature = "axum")]
 pub(crate) use self::advice::Advice;
 #[cfg(all(feature = "axum", feature = "tls"))]

@@ -1,11 +1,13 @@
 //! tonic: the stream of a `TlsListener` as a [`Connected`].
 
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
+use http::Extensions;
 use tonic::transport::server::Connected;
 
+use super::adopt::AdoptConnectInfoLayer;
 use super::axum::Captured;
-use crate::peer::TlsConnectInfo;
+use crate::peer::{PeerCertificates, TlsConnectInfo};
 
 /// What the socket says. With TLS over it, `Request::remote_addr` and `Request::peer_certs` work as usual.
 ///
@@ -33,4 +35,24 @@ fn warn_of_several_policies() {
          tonic's own server does not refuse requests for a host with another policy. Serve tonic's services as \
          `axum::serve(listener, make_service(Routes::new(service).into_axum_router()))`"
     );
+}
+
+/// What tonic puts on requests over TLS over TCP, and where `Request::peer_certs` looks. tonic does not export its
+/// name unless it has a crypto provider of its own.
+type TonicConnectInfo = <tokio_rustls::server::TlsStream<tokio::net::TcpStream> as Connected>::ConnectInfo;
+
+/// Reads tonic's account of a connection.
+type FromTonic = fn(&Extensions) -> Option<TlsConnectInfo>;
+
+impl AdoptConnectInfoLayer<FromTonic> {
+    /// Reads what tonic's own server puts on requests over TLS, where its `Request::peer_certs` looks too.
+    pub const fn tonic() -> Self {
+        Self::new(from_tonic)
+    }
+}
+
+fn from_tonic(extensions: &Extensions) -> Option<TlsConnectInfo> {
+    let info = extensions.get::<TonicConnectInfo>()?;
+    let presented = info.peer_certs().map(Arc::unwrap_or_clone).unwrap_or_default();
+    Some(TlsConnectInfo::new(PeerCertificates::unverified(presented)))
 }

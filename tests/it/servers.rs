@@ -93,7 +93,7 @@ mod in_axum_server {
     use axum_server::Handle;
     use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
     use http::{HeaderMap, HeaderValue};
-    use tower_client_cert::ClientCertLayer;
+    use tower_client_cert::{AdoptConnectInfoLayer, ClientCertLayer};
 
     use super::*;
     use crate::harness::{self, HttpClient, skipper_value};
@@ -138,19 +138,43 @@ mod in_axum_server {
     }
 
     #[tokio::test]
-    async fn the_layer_reads_what_axum_server_itself_captures_and_calls_it_unchecked() {
+    async fn what_axum_server_itself_captures_is_adopted_when_told_to_and_called_unchecked() {
         let (pki, alice, _) = setting();
         let verifier = verifier(ClientAuthPolicy::RequestClientCert).build().unwrap();
         let config = RustlsConfig::from_config(Arc::new(pki.config(&verifier)));
+        let nothing = "x-forwarded-tls-client-cert-verify: NONE\n";
+        let adopted = value(&alice, "FAILED:not checked");
+        // The feature alone changes nothing.
+        for (app, of_alice) in
+            [(app().layer(AdoptConnectInfoLayer::axum_server()), adopted.as_str()), (app(), nothing)]
+        {
+            let handle = Handle::new();
+            let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+                .handle(handle.clone())
+                .acceptor(RustlsAcceptor::new(config.clone()))
+                .serve(app.into_make_service());
+            tokio::spawn(server);
+            let address = handle.listening().await.unwrap();
+            assert_eq!(ask(address, &pki, Some(&alice), true).await, of_alice);
+            assert_eq!(ask(address, &pki, None, false).await, nothing);
+            handle.shutdown();
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_adopted_where_our_acceptor_has_given_its_verdict() {
+        let (pki, alice, acceptor) = setting();
+        let adopt = AdoptConnectInfoLayer::new(|_: &http::Extensions| {
+            Some(tower_client_cert::TlsConnectInfo::new(None))
+        });
         let handle = Handle::new();
         let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
             .handle(handle.clone())
-            .acceptor(RustlsAcceptor::new(config))
-            .serve(app().into_make_service());
+            .acceptor(acceptor)
+            .serve(app().layer(adopt).into_make_service());
         tokio::spawn(server);
         let address = handle.listening().await.unwrap();
-        assert_eq!(ask(address, &pki, Some(&alice), true).await, value(&alice, "FAILED:not checked"));
-        assert_eq!(ask(address, &pki, None, false).await, "x-forwarded-tls-client-cert-verify: NONE\n");
+        assert_eq!(ask(address, &pki, Some(&alice), true).await, value(&alice, "SUCCESS"));
         handle.shutdown();
     }
 }
@@ -164,7 +188,7 @@ mod in_tonic {
     use tokio::net::TcpListener;
     use tokio_stream::StreamExt as _;
     use tower::service_fn;
-    use tower_client_cert::{ClientCertLayer, StripTrailers, TlsListener};
+    use tower_client_cert::{AdoptConnectInfoLayer, ClientCertLayer, StripTrailers, TlsListener};
 
     use super::*;
     use crate::harness::{connect, skipper_value};
@@ -187,7 +211,9 @@ mod in_tonic {
             *response.headers_mut() = headers;
             Ok::<_, std::convert::Infallible>(response)
         });
-        let server = tonic::transport::Server::builder().layer(ClientCertLayer::new());
+        let server = tonic::transport::Server::builder()
+            .layer(AdoptConnectInfoLayer::tonic())
+            .layer(ClientCertLayer::new());
         tokio::spawn(server.serve_with_incoming(service, incoming));
 
         for (identity, status) in [(Some(&alice), "FAILED:not checked"), (None, "NONE")] {
