@@ -1,4 +1,4 @@
-//! The acceptor in `axum-server`, and that crate's own TLS under the same layer.
+//! The acceptor in `axum-server`, and that crate's own TLS, whose word is taken by an `AdoptConnectInfoLayer`.
 //!
 //! ```text
 //! cargo run --example axum_server --features axum-server                  # prints a curl line, serves until Ctrl-C
@@ -22,7 +22,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use http::HeaderMap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer};
+use tower_client_cert::{AdoptConnectInfoLayer, ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer};
 
 use crate::client::Client;
 use crate::pki::{Identity, Pki};
@@ -62,7 +62,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = axum_server::bind(any_port).handle(ours.clone()).acceptor(acceptor);
     let server = tokio::spawn(server.serve(app().into_make_service()));
     let stock = axum_server::bind(any_port).handle(theirs.clone()).acceptor(stock);
-    let stock = tokio::spawn(stock.serve(app().into_make_service()));
+    let stock =
+        tokio::spawn(stock.serve(app().layer(AdoptConnectInfoLayer::axum_server()).into_make_service()));
     let address = ours.listening().await.ok_or("the server did not start")?;
     let stock_address = theirs.listening().await.ok_or("the other server did not start")?;
 

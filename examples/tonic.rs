@@ -4,8 +4,8 @@
 //! cargo run --example tonic --features tonic   # is its own client, and ends
 //! ```
 //!
-//! In tonic's server `Request::peer_certs` works, and so does the layer; but tonic passes on no more than that, so
-//! that nobody learns there whether a certificate was verified. Under `axum::serve` each request carries a
+//! In tonic's server `Request::peer_certs` works, and so does the layer behind an `AdoptConnectInfoLayer`; but tonic passes
+//! on no more than that, so that nobody learns there whether a certificate was verified. Under `axum::serve` each request carries a
 //! `TlsConnectInfo`, which tells.
 
 #[path = "edge_proxy/pki.rs"]
@@ -33,7 +33,8 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tower_client_cert::{
-    ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, TlsConnectInfo, TlsListener, make_service,
+    AdoptConnectInfoLayer, ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, TlsConnectInfo,
+    TlsListener, make_service,
 };
 
 use crate::pki::{Identity, Pki};
@@ -105,7 +106,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // In tonic's own server.
     let listener = TlsListener::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, acceptor.clone());
     let in_tonic = listener.local_addr()?;
-    let server = Server::builder().layer(ClientCertLayer::new());
+    let server = Server::builder().layer(AdoptConnectInfoLayer::tonic()).layer(ClientCertLayer::new());
     tokio::spawn(server.serve_with_incoming(Routes::new(WhoAmI), incoming(listener)));
 
     // As routes under `axum::serve`.
