@@ -116,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::spawn(axum::serve(listener, make_service(app)).into_future());
 
     let expected = [
-        (in_tonic, Some(&pki.trusted), "peer_certs: 1, verification: -, forwarded: true"),
+        (in_tonic, Some(&pki.trusted), "peer_certs: 1, verification: FAILED:not checked, forwarded: true"),
         (in_tonic, None, "peer_certs: 0, verification: -, forwarded: false"),
         (in_axum, Some(&pki.trusted), "peer_certs: 0, verification: SUCCESS, forwarded: true"),
         (in_axum, None, "peer_certs: 0, verification: -, forwarded: false"),
