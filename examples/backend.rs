@@ -13,11 +13,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use clap::Parser;
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use tower_client_cert::dialect::AnyDialect;
@@ -74,7 +75,7 @@ async fn answer(
         "client": client,
         "headers": headers,
     });
-    (status, Json(body)).into_response()
+    (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
 fn certificate(client: &ForwardedClientCert<AnyDialect>) -> Value {

@@ -1,14 +1,14 @@
 //! A gRPC server on a `TlsListener`, twice: in tonic's own server, and as routes under `axum::serve`.
 //!
 //! ```text
-//! cargo run --example tonic --features tonic   # is its own client, and ends
+//! cargo run --example tonic   # is its own client, and ends
 //! ```
 //!
 //! In tonic's server `Request::peer_certs` works, and so does the layer behind an `AdoptConnectInfoLayer`; but tonic passes
-//! on no more than that, so that nobody learns there whether a certificate was verified. Under `axum::serve` each request carries a
-//! `TlsConnectInfo`, which tells.
+//! on no more than that, so that nobody learns there whether a certificate was verified. Under `axum::serve` each request
+//! carries a `TlsConnectInfo`, which tells.
 
-#[path = "edge_proxy/pki.rs"]
+#[path = "../edge_proxy/pki.rs"]
 #[allow(dead_code)]
 mod pki;
 
