@@ -12,7 +12,6 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -29,11 +28,7 @@ use tower_client_cert::{
 };
 
 use crate::pki::{Authority, Identity};
-
-/// aws-lc-rs, since it knows P-521.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+use crate::provider::{Provider, provider};
 
 pub(crate) fn verifier(policy: ClientAuthPolicy) -> ClientVerifierBuilder {
     policy.verifier().provider(provider())
@@ -72,17 +67,17 @@ impl ServerPki {
         identity: Option<&Identity>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
-        let provider = provider();
         let mut roots = RootCertStore::empty();
         roots.add(self.ca.der()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         match identity {
             None => config.with_no_client_auth(),
             Some(Identity { chain, key }) => {
-                let key = provider.key_provider.load_private_key(key.clone_key()).unwrap();
+                // Whatever the server's provider knows, the client has its key.
+                let key = Provider::AwsLcRs.crypto().key_provider.load_private_key(key.clone_key()).unwrap();
                 let certified = CertifiedKey::new(chain.clone(), key);
                 config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }

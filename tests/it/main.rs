@@ -5,6 +5,7 @@ mod forge_crl;
 mod harness;
 mod log;
 mod pki;
+mod provider;
 
 mod authorize;
 #[cfg(unix)]

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::client::ResolvesClientCert;
-use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::UnixTime;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
@@ -26,8 +25,9 @@ use tower_client_cert::{
 };
 
 use crate::forge_crl::{Entry, ForgedCrl};
-use crate::harness::{ServerPki, connect, provider, verifier, visit};
+use crate::harness::{ServerPki, connect, verifier, visit};
 use crate::pki::{Authority, Identity, unknown_extension};
+use crate::provider::{Provider, provider, ticketer};
 
 use ClientAuthPolicy::{
     NoClientCert, RequestClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven,
@@ -85,7 +85,7 @@ impl Sessions {
     }
 
     fn tickets() -> Self {
-        Self { storage: Arc::new(NoServerSessionStorage {}), ticketer: Some(Ticketer::new().unwrap()) }
+        Self { storage: Arc::new(NoServerSessionStorage {}), ticketer: Some(ticketer()) }
     }
 
     fn used_in(&self, config: &mut ServerConfig) {
@@ -361,7 +361,7 @@ fn i5_whatever_changes_a_verdict_changes_the_fingerprint() {
         base().max_certificates(4),
         base().max_certificate_size(1000),
         base().session_lifetime(Duration::from_secs(MINUTE)),
-        base().provider(Arc::new(rustls::crypto::ring::default_provider())),
+        base().provider(Provider::chosen().other().crypto()),
     ]
     .map(|builder| *builder.build().unwrap().fingerprint());
     for (index, one) in changed.iter().enumerate() {

@@ -14,8 +14,9 @@ use rustls::{
 };
 use tower_client_cert::ClientAuthPolicy;
 
-use crate::harness::{ServerPki, provider, verifier};
+use crate::harness::{ServerPki, verifier};
 use crate::pki::{Authority, Identity};
+use crate::provider::provider;
 
 /// Signs as it can, and calls it what it likes.
 #[derive(Debug)]
