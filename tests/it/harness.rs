@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +12,7 @@ use axum::serve::Listener;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -233,4 +235,38 @@ pub(crate) fn example(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// Waits for something that is bound to happen.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    tokio::time::timeout(Duration::from_secs(300), async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it never happens");
+}
+
+/// What the server presents.
+pub(crate) async fn presented(address: SocketAddr, config: &ClientConfig) -> CertificateDer<'static> {
+    let stream = connect(address, config).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+}
+
+pub(crate) async fn http2(address: SocketAddr, mut config: ClientConfig) -> SendRequest<Body> {
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let io = TokioIo::new(connect(address, &config).await.unwrap());
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// Polls a future once.
+pub(crate) async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
 }

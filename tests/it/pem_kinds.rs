@@ -12,8 +12,8 @@ use tower_client_cert::{
 };
 
 use crate::harness::verifier;
+use crate::log::capture;
 use crate::pki::{Authority, Identity};
-use crate::warnings::capture;
 
 fn strict() -> tower_client_cert::ClientVerifierBuilder {
     verifier(ClientAuthPolicy::RequireAndVerifyClientCert)

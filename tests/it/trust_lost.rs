@@ -25,9 +25,9 @@ use tower_client_cert::{
 };
 
 use crate::forge_crl::{Entry, ForgedCrl};
-use crate::harness::{connect, read, verifier};
+use crate::harness::{connect, http2, poll_once, read, until, verifier};
 use crate::pki::Authority;
-use crate::reload::{Pki, http2, poll_once, until};
+use crate::reload::Pki;
 
 use ClientAuthPolicy::{RequestClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven};
 

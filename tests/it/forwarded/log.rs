@@ -3,6 +3,9 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 
+use super::{request, send, serve};
+use crate::log::Log;
+use crate::pki::Authority;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
@@ -18,10 +21,6 @@ use tower_client_cert::forwarded::{
 };
 use tower_client_cert::identity::Identified;
 use tower_client_cert::{ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo};
-
-use crate::forwarded::{request, send, serve};
-use crate::log::Log;
-use crate::pki::Authority;
 
 const CERT: &str = "x-ssl-client-cert";
 const PROXY: [u8; 4] = [127, 0, 0, 1];
