@@ -1,17 +1,17 @@
 //! A client with an identity of its choice, and servers to try it on. Everything over loopback, on ports the kernel
 //! chooses.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::serve::Listener;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -202,7 +202,10 @@ where
     read(response).await
 }
 
-pub(crate) async fn read(response: Response<Incoming>) -> Response<String> {
+pub(crate) async fn read<B>(response: Response<B>) -> Response<String>
+where
+    B: HttpBody<Error: Debug>,
+{
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap())

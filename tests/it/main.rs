@@ -1,5 +1,6 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
+mod clock;
 mod forge;
 mod forge_crl;
 mod harness;

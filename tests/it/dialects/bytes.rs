@@ -1,12 +1,13 @@
 //! The bytes of the proxies that the dialects are named after are written, and read.
 
-use super::{named, wrong};
-use crate::vectors::{WITH_CHAIN, chain, encode, map, value};
 use http::HeaderMap;
 use tower_client_cert::dialect::{
     AnyDialect, Apache, AwsAlb, Base64Der, DecodeErrorKind, Dialect, ForwardedCert, HaProxy, Nginx, Skipper,
     TowerClientCert, VerifyStatus,
 };
+
+use super::{named, wrong};
+use crate::vectors::{WITH_CHAIN, chain, encode, map, value};
 
 /// Dialect, header, vector, and which of the three certificates of the RFC's chain are in it.
 const VECTORS: [(&str, &str, &str, &[usize]); 12] = [

@@ -2,14 +2,15 @@
 
 use std::convert::Infallible;
 
-use super::named;
-use crate::vectors::{chain, map};
 use axum::body::Body;
 use clap::Parser as _;
 use http::{HeaderMap, Request, Response};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::dialect::{AnyDialect, Dialect, Rfc9440, Skipper};
 use tower_client_cert::{ClientCertLayer, PeerCertificates, TlsConnectInfo};
+
+use super::named;
+use crate::vectors::{chain, map};
 
 #[test]
 fn a_dialect_is_chosen_by_a_flag() {

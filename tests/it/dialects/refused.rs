@@ -1,12 +1,13 @@
 //! Bytes that nobody should send are refused, with an error that says where and why.
 
-use super::{named, wrong};
-use crate::vectors::{WITH_CHAIN, chain, map, value};
 use http::HeaderMap;
 use tower_client_cert::dialect::{
     Apache, AwsAlb, Base64Der, DecodeErrorKind, Dialect, HaProxy, Limits, Nginx, Outgoing, Rfc9440, Skipper,
     TowerClientCert, VerifyStatus,
 };
+
+use super::{named, wrong};
+use crate::vectors::{WITH_CHAIN, chain, map, value};
 
 #[test]
 fn i8_absent_empty_null_twice_and_malformed_are_different_answers() {

@@ -3,14 +3,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{Request, StatusCode};
 use tower::ServiceExt as _;
 use tower_client_cert::dialect::Skipper;
 use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer};
 
 use super::{CERT, VERIFY, app, elsewhere, loopback, request, send, serve};
-use crate::harness::skipper_value;
+use crate::harness::{read, skipper_value};
 use crate::log::Log;
 use crate::pki::Identity;
 
@@ -97,7 +96,7 @@ async fn mounting_mistakes_are_500_with_the_line_to_write_in_the_log() {
     let bare = Router::new().route("/", get(|_: ForwardedClientCert| async {}));
     let response = bare.oneshot(Request::<Body>::default()).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(body(response).await, "");
+    assert_eq!(read(response).await.body(), "");
     let text = log.text();
     assert!(text.contains("Skipper") && text.contains(".layer(ForwardedClientCertLayer::new("), "{text}");
 
@@ -118,16 +117,11 @@ async fn mounting_mistakes_are_500_with_the_line_to_write_in_the_log() {
             let log = Log::with_filter("tower_client_cert=debug");
             let response = app(loopback()).oneshot(request).await.unwrap();
             assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-            assert_eq!(body(response).await, "");
+            assert_eq!(read(response).await.body(), "");
             let text = log.text();
             assert!(text.contains("into_make_service_with_connect_info"), "{text}");
         }
     }
     let forged = Request::get("/headers").header(CERT, "MAA=").body(Body::empty()).unwrap();
-    assert_eq!(body(app(loopback()).oneshot(forged).await.unwrap()).await, " | ");
-}
-
-async fn body(response: Response<Body>) -> String {
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(bytes.to_vec()).unwrap()
+    assert_eq!(read(app(loopback()).oneshot(forged).await.unwrap()).await.body(), " | ");
 }

@@ -1,7 +1,6 @@
-//! A session is resumed while nothing changes. After a change in what verifies, or when something has expired, it is not.
+//! A session is resumed while nothing changes, and not after a change in what verifies or in what time it is.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
@@ -27,11 +26,11 @@ async fn a_change_is_noticed(
     pass: u64,
     reason: UnverifiedReason,
 ) {
-    let start = world.clock.seconds.load(Ordering::SeqCst);
+    let start = world.clock.seconds();
     for policy in ClientAuthPolicy::ALL.into_iter().filter(|policy| policy.requests()) {
         let (before, after) = verifiers(policy);
         for mode in modes() {
-            world.clock.seconds.store(start, Ordering::SeqCst);
+            world.clock.set(start);
             let client = world.client(Some(identity), &mode);
             let acceptor = world.acceptor(&before, &mode.sessions);
             assert!(!welcome(&acceptor, &client).await.resumed(), "{policy}, {}", mode.name);
@@ -56,7 +55,17 @@ async fn a_change_is_noticed(
             }
         }
     }
-    world.clock.seconds.store(start, Ordering::SeqCst);
+    world.clock.set(start);
+}
+
+/// The same verifier before and after: what changes is the time.
+fn unchanged(
+    verifier: impl Fn(ClientAuthPolicy) -> Arc<ClientVerifier>,
+) -> impl Fn(ClientAuthPolicy) -> (Arc<ClientVerifier>, Arc<ClientVerifier>) {
+    move |policy| {
+        let verifier = verifier(policy);
+        (Arc::clone(&verifier), verifier)
+    }
 }
 
 #[tokio::test]
@@ -103,10 +112,7 @@ async fn i5_a_resumed_session_never_outlives_its_certificate() {
     let world = World::new();
     let soon = OffsetDateTime::now_utc() + time::Duration::hours(2);
     let alice = world.ca.issue("alice", |params| params.not_after = soon);
-    let same = |policy| {
-        let verifier = world.verifier(policy);
-        (Arc::clone(&verifier), verifier)
-    };
+    let same = unchanged(|policy| world.verifier(policy));
     a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::Expired).await;
 }
 
@@ -116,10 +122,7 @@ async fn i5_a_resumed_session_never_outlives_an_intermediate() {
     let soon = OffsetDateTime::now_utc() + time::Duration::hours(2);
     let intermediate = world.ca.intermediate_with("intermediate", |params| params.not_after = soon);
     let alice = intermediate.client("alice").with([intermediate.der()]);
-    let same = |policy| {
-        let verifier = world.verifier(policy);
-        (Arc::clone(&verifier), verifier)
-    };
+    let same = unchanged(|policy| world.verifier(policy));
     a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::Expired).await;
 }
 
@@ -128,10 +131,8 @@ async fn i5_a_resumed_session_never_outlives_a_crl() {
     let world = World::new();
     let alice = world.ca.client("alice");
     let crl = world.ca.crl(&[], time::Duration::hours(2));
-    let same = |policy| {
-        let verifier = verifier(policy).roots([world.ca.der()]).crls([crl.clone()]).build().unwrap();
-        (Arc::clone(&verifier), verifier)
-    };
+    let same =
+        unchanged(|policy| verifier(policy).roots([world.ca.der()]).crls([crl.clone()]).build().unwrap());
     a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::ExpiredCrl).await;
 }
 
@@ -144,10 +145,8 @@ async fn i5_a_resumed_session_never_outlives_the_beginning_of_a_crl() {
     let hour = 3600;
     let begins = ForgedCrl::new(now + 2 * hour, now + 99 * hour).entry(Entry::new(serial)).of(&world.ca);
     let crls = [begins, ForgedCrl::new(now - hour, now + 99 * hour).of(&world.ca)];
-    let same = |policy| {
-        let verifier = verifier(policy).roots([world.ca.der()]).crls(crls.clone()).build().unwrap();
-        (Arc::clone(&verifier), verifier)
-    };
+    let same =
+        unchanged(|policy| verifier(policy).roots([world.ca.der()]).crls(crls.clone()).build().unwrap());
     a_change_is_noticed(&world, &alice, same, 3 * HOUR, UnverifiedReason::Revoked).await;
 }
 

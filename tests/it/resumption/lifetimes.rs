@@ -1,6 +1,5 @@
 //! How long sessions live, and those that are made from them.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,13 +26,13 @@ async fn i3_a_resumed_chain_is_judged_again() {
         let acceptor = world.acceptor(&world.verifier(RequireAndVerifyClientCert), &mode.sessions);
         let client = world.client(Some(&alice), &mode);
         welcome(&acceptor, &client).await;
-        world.clock.advance_within_the_next_handshake(3 * HOUR);
+        world.advance_within_the_next_handshake(3 * HOUR);
         let error = visit(&acceptor, &client).await.unwrap_err();
         let AcceptError::Refused(refusal) = error else { panic!("{}: {error}", mode.name) };
         assert_eq!(*refusal.reason(), RefusalReason::Unverified(UnverifiedReason::Expired), "{}", mode.name);
         assert!(refusal.is_resumption(), "{}", mode.name);
         assert_eq!(refusal.certificate().unwrap().der(), &alice.chain[0], "{}", mode.name);
-        world.clock.seconds.fetch_sub(3 * HOUR, Ordering::SeqCst);
+        world.clock.turn_back(3 * HOUR);
     }
 }
 
@@ -75,7 +74,7 @@ async fn i5_a_client_with_a_new_certificate_does_not_suffer_for_its_old_session(
         assert!(!info.resumed(), "{}", mode.name);
         assert_eq!(info.peer_certificates().unwrap().end_entity(), &new.chain[0], "{}", mode.name);
         assert!(welcome(&acceptor, &client).await.resumed(), "{}", mode.name);
-        world.clock.seconds.fetch_sub(3 * HOUR, Ordering::SeqCst);
+        world.clock.turn_back(3 * HOUR);
     }
 }
 
@@ -152,7 +151,7 @@ async fn i5_no_session_lives_for_longer_than_a_week() {
                 world.clock.advance(pass);
                 let info = welcome(&acceptor, &client).await;
                 assert_eq!(info.resumed(), resumes, "{lifetime:?}, {pass}, {}", mode.name);
-                world.clock.seconds.fetch_sub(pass, Ordering::SeqCst);
+                world.clock.turn_back(pass);
             }
         }
     }

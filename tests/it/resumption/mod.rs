@@ -8,17 +8,15 @@ mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use rustls::pki_types::UnixTime;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
 };
-use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, KeyLog, ServerConfig, SupportedProtocolVersion};
 use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, TlsConnectInfo, Verification};
 
+use crate::clock::Clock;
 use crate::harness::{ServerPki, verifier, visit};
 use crate::pki::{Authority, Identity};
 use crate::provider::ticketer;
@@ -27,38 +25,16 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Stands still until it is told to go on.
+/// Lets the clock jump in the middle of the next handshake: rustls derives keys when it has decided whether to resume.
 #[derive(Debug)]
-struct Clock {
+struct Jump {
+    clock: Arc<Clock>,
     seconds: AtomicU64,
-    /// What it goes on by in the middle of the next handshake.
-    jump: AtomicU64,
 }
 
-impl Clock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { seconds: AtomicU64::new(UnixTime::now().as_secs()), jump: AtomicU64::new(0) })
-    }
-
-    fn advance(&self, seconds: u64) {
-        self.seconds.fetch_add(seconds, Ordering::SeqCst);
-    }
-
-    fn advance_within_the_next_handshake(&self, seconds: u64) {
-        self.jump.store(seconds, Ordering::SeqCst);
-    }
-}
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.seconds.load(Ordering::SeqCst))))
-    }
-}
-
-/// rustls derives keys when it has decided whether to resume.
-impl KeyLog for Clock {
+impl KeyLog for Jump {
     fn log(&self, _: &str, _: &[u8], _: &[u8]) {
-        self.advance(self.jump.swap(0, Ordering::SeqCst));
+        self.clock.advance(self.seconds.swap(0, Ordering::SeqCst));
     }
 }
 
@@ -107,11 +83,18 @@ struct World {
     pki: ServerPki,
     ca: Authority,
     clock: Arc<Clock>,
+    jump: Arc<Jump>,
 }
 
 impl World {
     fn new() -> Self {
-        Self { pki: ServerPki::new(), ca: Authority::root("client CA"), clock: Clock::new() }
+        let clock = Clock::now();
+        let jump = Arc::new(Jump { clock: Arc::clone(&clock), seconds: AtomicU64::new(0) });
+        Self { pki: ServerPki::new(), ca: Authority::root("client CA"), clock, jump }
+    }
+
+    fn advance_within_the_next_handshake(&self, seconds: u64) {
+        self.jump.seconds.store(seconds, Ordering::SeqCst);
     }
 
     fn verifier(&self, policy: ClientAuthPolicy) -> Arc<ClientVerifier> {
@@ -120,8 +103,8 @@ impl World {
 
     fn acceptor(&self, verifier: &Arc<ClientVerifier>, sessions: &Sessions) -> ClientCertAcceptor {
         let mut config = self.pki.config(verifier);
-        config.time_provider = Arc::clone(&self.clock) as Arc<dyn TimeProvider>;
-        config.key_log = Arc::clone(&self.clock) as Arc<dyn KeyLog>;
+        self.clock.used_in(&mut config);
+        config.key_log = Arc::clone(&self.jump) as Arc<dyn KeyLog>;
         sessions.used_in(&mut config);
         ClientCertAcceptor::new(config, Arc::clone(verifier))
     }
