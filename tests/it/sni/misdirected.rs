@@ -185,18 +185,21 @@ async fn i13_a_misdirected_request_is_refused_by_every_server() {
             );
         }
     });
-    let mut servers = vec![("hyper by hand", address)];
     #[cfg(feature = "axum-server")]
-    {
+    let in_axum_server = {
         let handle = axum_server::Handle::new();
         let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
             .handle(handle.clone())
             .acceptor(port.acceptor.clone())
             .serve(app().into_make_service());
         tokio::spawn(server);
-        servers.push(("axum-server", handle.listening().await.unwrap()));
-    }
-    for (server, address) in servers {
+        handle.listening().await.unwrap()
+    };
+    for (server, address) in [
+        ("hyper by hand", address),
+        #[cfg(feature = "axum-server")]
+        ("axum-server", in_axum_server),
+    ] {
         for (host, expected) in
             [("open.example", 200), ("alias.example", 200), ("strict.example", 421), ("", 400)]
         {
