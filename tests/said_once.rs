@@ -1,6 +1,7 @@
 //! What is said once in the life of a process: a binary of its own, since other tests would have had it said.
 
 #[path = "it/log.rs"]
+#[allow(dead_code)]
 mod log;
 
 use std::convert::Infallible;

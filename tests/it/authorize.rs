@@ -9,7 +9,6 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{Extensions, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use rcgen::SanType;
 use rustls::version::TLS13;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -20,7 +19,7 @@ use tower_client_cert::{
 };
 
 use crate::forge::{CN, Forged, UTF8};
-use crate::harness::{HttpClient, Server, ServerPki, get as request, verifier};
+use crate::harness::{HttpClient, Server, ServerPki, get as request, read, verifier};
 use crate::log::Log;
 use crate::pki::{Authority, Identity};
 
@@ -129,8 +128,7 @@ async fn the_same_rule_holds_behind_a_proxy_and_looks_at_nothing_but_what_the_pr
         forwarded.map(|forwarded| request.extensions_mut().insert(forwarded));
         let response = app.clone().oneshot(request).await.unwrap();
         let denied = response.extensions().get::<Denied>().map(|denied| denied.reason());
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (denied, String::from_utf8(body.to_vec()).unwrap())
+        (denied, read(response).await.into_body())
     };
     let verified = |der: &[u8]| Some(Forwarded(der.to_vec(), Verification::Verified));
     assert_eq!(ask(verified(&alice)).await, (None, "hello alice".to_owned()));
@@ -178,8 +176,7 @@ async fn the_response_can_be_replaced_and_still_carries_the_reason() {
     let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(response.extensions().get::<Denied>().unwrap().reason(), Reason::MissingTls);
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(body, "nothing here (401 Unauthorized)");
+    assert_eq!(read(response).await.body(), "nothing here (401 Unauthorized)");
 }
 
 #[tokio::test]
@@ -194,7 +191,7 @@ async fn what_was_let_in_tells_handlers_who_it_is() {
     };
     let app = Router::new().route("/x", get(handler)).layer(layer);
     let response = app.oneshot(Request::get("/x").body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "alice at /x");
+    assert_eq!(read(response).await.body(), "alice at /x");
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use tower_client_cert::forwarded::{
 };
 use tower_client_cert::{ClientAuthPolicy, Verification};
 
-use crate::dialects::{encode, map};
 use crate::harness::{skipper_value, verifier};
 use crate::pki::{Authority, Identity};
+use crate::vectors::{encode, map};
 
 const CERT: &str = "x-forwarded-tls-client-cert";
 const VERIFY: &str = "x-forwarded-tls-client-cert-verify";

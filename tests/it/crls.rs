@@ -11,8 +11,8 @@ use crate::forge_crl::{
     distribution_points, extension, issuing_point, some_reasons,
 };
 use crate::harness::verifier;
+use crate::log::capture;
 use crate::pki::{Authority, Identity, der};
-use crate::warnings::capture;
 
 use UnverifiedReason::{CrlNotYetValid, ExpiredCrl, Revoked, UnknownRevocationStatus};
 use Verification::{Unverified, Verified};

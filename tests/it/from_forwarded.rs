@@ -8,7 +8,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode};
-use http_body_util::BodyExt as _;
 use rustls::pki_types::CertificateDer;
 use rustls::version::TLS13;
 use time::{Duration, OffsetDateTime};
@@ -21,7 +20,7 @@ use tower_client_cert::{
     ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo, UnverifiedReason, Verification,
 };
 
-use crate::harness::{HttpClient, Server, ServerPki, get as request, verifier};
+use crate::harness::{HttpClient, Server, ServerPki, get as request, read, verifier};
 use crate::log::Log;
 use crate::pki::Authority;
 
@@ -152,7 +151,7 @@ async fn ask<D: Dialect + Clone + Send + Sync + 'static>(
     let response = app.oneshot(request).await.unwrap();
     let (status, reason) =
         (response.status(), response.extensions().get::<Denied>().map(|denied| denied.reason()));
-    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let body = read(response).await.into_body();
     let expected = if status == StatusCode::OK { "hello alice" } else { "" };
     assert_eq!(body, expected, "{reason:?}");
     (status.as_u16(), reason, log.text())
@@ -268,8 +267,7 @@ async fn a_server_that_is_not_set_up_says_so_in_the_log_and_not_to_the_client() 
         let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
         let (status, reason) =
             (response.status(), response.extensions().get::<Denied>().map(|denied| denied.reason()));
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, reason, String::from_utf8(body.to_vec()).unwrap(), log.text())
+        (status, reason, read(response).await.into_body(), log.text())
     }
     let layer =
         RequireClientCertLayer::new(Rule::any_certificate()).from_source(FromForwarded::<Nginx>::new());
@@ -303,8 +301,7 @@ async fn an_identity_from_elsewhere_is_not_taken_for_the_proxys() {
         request.extensions_mut().insert(info);
         let response = app.oneshot(request).await.unwrap();
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!((status, &body[..]), (expected.0, expected.1.as_bytes()));
+        assert_eq!((status, read(response).await.body().as_str()), expected);
     }
 }
 

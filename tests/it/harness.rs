@@ -1,18 +1,19 @@
 //! A client with an identity of its choice, and servers to try it on. Everything over loopback, on ports the kernel
 //! chooses.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::serve::Listener;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -29,11 +30,7 @@ use tower_client_cert::{
 };
 
 use crate::pki::{Authority, Identity};
-
-/// aws-lc-rs, since it knows P-521.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+use crate::provider::{Provider, provider};
 
 pub(crate) fn verifier(policy: ClientAuthPolicy) -> ClientVerifierBuilder {
     policy.verifier().provider(provider())
@@ -72,17 +69,17 @@ impl ServerPki {
         identity: Option<&Identity>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
-        let provider = provider();
         let mut roots = RootCertStore::empty();
         roots.add(self.ca.der()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         match identity {
             None => config.with_no_client_auth(),
             Some(Identity { chain, key }) => {
-                let key = provider.key_provider.load_private_key(key.clone_key()).unwrap();
+                // Whatever the server's provider knows, the client has its key.
+                let key = Provider::AwsLcRs.crypto().key_provider.load_private_key(key.clone_key()).unwrap();
                 let certified = CertifiedKey::new(chain.clone(), key);
                 config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
             }
@@ -205,7 +202,10 @@ where
     read(response).await
 }
 
-pub(crate) async fn read(response: Response<Incoming>) -> Response<String> {
+pub(crate) async fn read<B>(response: Response<B>) -> Response<String>
+where
+    B: HttpBody<Error: Debug>,
+{
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     Response::from_parts(parts, String::from_utf8(bytes.to_vec()).unwrap())
@@ -238,4 +238,38 @@ pub(crate) fn example(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env_remove("RUST_LOG").stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// Waits for something that is bound to happen.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    tokio::time::timeout(Duration::from_secs(300), async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it never happens");
+}
+
+/// What the server presents.
+pub(crate) async fn presented(address: SocketAddr, config: &ClientConfig) -> CertificateDer<'static> {
+    let stream = connect(address, config).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+}
+
+pub(crate) async fn http2(address: SocketAddr, mut config: ClientConfig) -> SendRequest<Body> {
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let io = TokioIo::new(connect(address, &config).await.unwrap());
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// Polls a future once.
+pub(crate) async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
 }

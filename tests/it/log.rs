@@ -58,3 +58,10 @@ impl Write for Text {
         Ok(())
     }
 }
+
+/// What is logged while something is done.
+pub(crate) fn capture(what: impl FnOnce()) -> String {
+    let log = Log::start();
+    what();
+    log.text()
+}

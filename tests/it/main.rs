@@ -1,10 +1,14 @@
 //! One binary, so that it links once: a file per subject, over a shared PKI and harness.
 
+mod clock;
 mod forge;
 mod forge_crl;
 mod harness;
 mod log;
 mod pki;
+mod provider;
+mod target;
+mod vectors;
 
 mod authorize;
 #[cfg(unix)]
@@ -19,7 +23,6 @@ mod dialects;
 mod edge_proxy;
 mod forward;
 mod forwarded;
-mod forwarded_log;
 mod from_forwarded;
 mod hostile;
 mod identity;
@@ -43,7 +46,6 @@ mod refused;
 mod refused_log;
 mod reload;
 mod resumption;
-mod resumption_clients;
 mod revocation;
 mod rules;
 mod schemes;
@@ -56,7 +58,6 @@ mod sni;
 mod spoofing;
 mod standing;
 mod strictness;
-mod target;
 mod ticket_keys;
 mod too_large;
 mod transparent;

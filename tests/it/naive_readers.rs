@@ -10,11 +10,11 @@ use rustls::pki_types::CertificateDer;
 use tower_client_cert::dialect::{AwsAlb, Dialect, Envoy, Limits, Nginx, VerifyStatus, XfccMode};
 use tower_client_cert::identity::{ClientIdentity, DistinguishedName};
 
-use crate::dialects::encode;
 use crate::forge::{BMP, CN, Forged, IA5, O, PRINTABLE, T61, UTF8};
+use crate::log::capture;
 use crate::pki::Authority;
 use crate::properties::{hostile, hostile_certificate};
-use crate::warnings::capture;
+use crate::vectors::encode;
 
 const XFCC: &str = "x-forwarded-client-cert";
 const FIELDS: [&str; 8] = ["by", "hash", "cert", "chain", "subject", "uri", "dns", "issuer"];

@@ -6,7 +6,7 @@ use tower_client_cert::dialect::{
 };
 use tower_client_cert::forwarded::{ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies};
 
-use crate::dialects::{chain, encode, map, value};
+use crate::vectors::{chain, encode, map, value};
 
 /// What the backend is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

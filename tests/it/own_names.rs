@@ -12,8 +12,8 @@ use tower_client_cert::dialect::{
 };
 use tower_client_cert::forwarded::Fingerprint;
 
-use crate::dialects::{encode, map};
 use crate::pki::Authority;
+use crate::vectors::{encode, map};
 
 const XFCC: &str = "x-forwarded-client-cert";
 

@@ -12,8 +12,8 @@ use tower_client_cert::{
 };
 
 use crate::harness::verifier;
+use crate::log::capture;
 use crate::pki::{Authority, Identity};
-use crate::warnings::capture;
 
 fn strict() -> tower_client_cert::ClientVerifierBuilder {
     verifier(ClientAuthPolicy::RequireAndVerifyClientCert)
@@ -381,7 +381,7 @@ fn a_ticket_key_after_an_old_macs_line_end_is_not_lost_to_a_comment() {
     let folder = Folder::new();
     let keys = [[1; 32], [2; 32]]
         .map(|key| base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, key));
-    let random = crate::harness::provider().secure_random;
+    let random = crate::provider::provider().secure_random;
     for end in ["\n", "\r\n", "\r"] {
         let path = folder.write("ticket.keys", format!("# the newest first{end}{}{end}{}", keys[0], keys[1]));
         let ticketer = tower_client_cert::SharedTicketer::from_file(path, random).unwrap();

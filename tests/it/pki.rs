@@ -10,7 +10,6 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use time::{Duration, OffsetDateTime};
 
 /// The identifier of ecdsa-with-SHA256, with which `generate`'s keys sign.
-#[allow(dead_code)]
 pub(crate) const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
 
 /// A CA that issues.
@@ -37,7 +36,6 @@ impl Authority {
     }
 
     /// A root with a difference.
-    #[allow(dead_code)]
     pub(crate) fn root_with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = ca_params(name);
         change(&mut params);
@@ -45,7 +43,6 @@ impl Authority {
     }
 
     /// Its name, as it stands in what it issues.
-    #[allow(dead_code)]
     pub(crate) fn subject(&self) -> Vec<u8> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.der()).unwrap();
@@ -53,7 +50,6 @@ impl Authority {
     }
 
     /// The `subjectKeyIdentifier` in its certificate.
-    #[allow(dead_code)]
     pub(crate) fn key_identifier(&self) -> Vec<u8> {
         let mark = [0x06, 0x03, 0x55, 0x1D, 14, 0x04, 22, 0x04, 20];
         let certificate = self.issuer.der();
@@ -62,7 +58,6 @@ impl Authority {
     }
 
     /// `SEQUENCE { tbs, signatureAlgorithm, signature }`, with ecdsa-with-SHA256.
-    #[allow(dead_code)]
     pub(crate) fn sign(&self, tbs: &[u8]) -> Vec<u8> {
         let bits = [&[0][..], &self.issuer.key().sign(tbs).unwrap()].concat();
         der(0x30, &[tbs, &der(0x30, ECDSA_SHA256), &der(0x03, &bits)].concat())
@@ -127,27 +122,20 @@ impl Authority {
     /// The same, with these bytes for its serial number.
     pub(crate) fn issue_v1_with_serial(&self, name: &str, serial: &[u8]) -> Identity {
         let key = generate();
-        // ecdsa-with-SHA256, with which `generate`'s keys sign
-        let algorithm = der(0x30, &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02]);
         let common_name = der(0x30, &[der(0x06, &[0x55, 0x04, 0x03]), der(0x0C, name.as_bytes())].concat());
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.der()).unwrap();
         let tbs = der(
             0x30,
             &[
                 der(0x02, serial),
-                algorithm.clone(),
-                roots.subjects()[0].as_ref().to_vec(),
+                der(0x30, ECDSA_SHA256),
+                self.subject(),
                 der(0x30, &[der(0x17, b"240101000000Z"), der(0x17, b"491231235959Z")].concat()),
                 der(0x30, &der(0x31, &common_name)),
                 key.subject_public_key_info(),
             ]
             .concat(),
         );
-        let signature = self.issuer.key().sign(&tbs).unwrap();
-        let bits = der(0x03, &[&[0][..], &signature].concat());
-        let certificate = der(0x30, &[tbs, algorithm, bits].concat());
-        Identity { chain: vec![certificate.into()], key: private(&key) }
+        Identity { chain: vec![self.sign(&tbs).into()], key: private(&key) }
     }
 
     /// A CRL with these serial numbers on it, that is to be renewed after so long (which may be negative).
@@ -187,7 +175,6 @@ impl Authority {
 /// What rcgen does not make.
 impl Authority {
     /// A root whose key is of another kind, and with a difference.
-    #[allow(dead_code)]
     pub(crate) fn root_for(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = ca_params(name);
         change(&mut params);
@@ -196,7 +183,6 @@ impl Authority {
 
     /// The same certificate but for its signed part, in which `from` becomes `to` each time, and the algorithm outside
     /// of it, signed again.
-    #[allow(dead_code)]
     pub(crate) fn resign(&self, identity: &Identity, from: &[u8], to: &[u8]) -> Identity {
         let (_, contents) = value(&identity.chain[0]);
         let (signed, tbs) = value(contents);

@@ -4,12 +4,13 @@ use std::io;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower_client_cert::{AcceptError, ClientAuthPolicy};
 
+use crate::harness::read;
 use crate::target::Target;
 
 #[tokio::test]
@@ -26,8 +27,8 @@ async fn i6_plain_http_on_the_tls_port_is_told_so_in_plain_http() {
             .unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        let text = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(text.starts_with(b"This port speaks TLS"), "{text:?}");
+        let text = read(response).await.into_body();
+        assert!(text.starts_with("This port speaks TLS"), "{text:?}");
         drop(sender);
         // It may have had more to send.
         let _ = connection.await.unwrap();

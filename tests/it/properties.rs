@@ -11,8 +11,8 @@ use tower_client_cert::dialect::{
     AnyDialect, Apache, Base64Der, Dialect, Envoy, HaProxy, Nginx, Rfc9440, Skipper, VerifyStatus, XfccMode,
 };
 
-use crate::dialects::{WITH_CHAIN, chain, encode, value};
 use crate::pki::{der, generate};
+use crate::vectors::{WITH_CHAIN, chain, encode, value};
 
 /// What has the outline of a certificate: all that a dialect without names looks at.
 fn outline() -> impl Strategy<Value = CertificateDer<'static>> {

@@ -8,7 +8,7 @@ use tower_client_cert::dialect::{AnyDialect, Dialect as _, VerifyStatus};
 #[cfg(feature = "x509")]
 use tower_client_cert::identity::ClientIdentity;
 
-use crate::dialects::encode;
+use crate::vectors::encode;
 
 /// For each record its name, what the client presented, and the headers the backend got.
 fn records(writer: &str) -> Vec<(String, Vec<CertificateDer<'static>>, HeaderMap)> {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::{CertifiedKey, Signer, SigningKey};
+use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConnection, Error, PeerMisbehaved, RootCertStore, ServerConfig, ServerConnection,
@@ -14,8 +13,9 @@ use rustls::{
 };
 use tower_client_cert::ClientAuthPolicy;
 
-use crate::harness::{ServerPki, provider, verifier};
+use crate::harness::{ServerPki, verifier};
 use crate::pki::{Authority, Identity};
+use crate::provider::provider;
 
 /// Signs as it can, and calls it what it likes.
 #[derive(Debug)]
@@ -49,19 +49,6 @@ impl Signer for MislabelledSigner {
     }
 }
 
-#[derive(Debug)]
-struct Always(Arc<CertifiedKey>);
-
-impl ResolvesClientCert for Always {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
-
-    fn has_certs(&self) -> bool {
-        true
-    }
-}
-
 /// What a server makes of a client that signs with `offered` and says `label`.
 fn outcome(
     pki: &ServerPki,
@@ -79,7 +66,7 @@ fn outcome(
     let key = provider().key_provider.load_private_key(client.key.clone_key()).unwrap();
     let certified = CertifiedKey::new(client.chain.clone(), Arc::new(Mislabelled { key, offered, label }));
     let mut config = pki.client(None, &[version]);
-    config.client_auth_cert_resolver = Arc::new(Always(Arc::new(certified)));
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
     let mut client =
         ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
     let mut server = ServerConnection::new(Arc::new(server)).unwrap();

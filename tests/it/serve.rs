@@ -9,7 +9,6 @@ use axum::extract::ConnectInfo;
 use axum::routing::get as route;
 use axum::serve::ListenerExt as _;
 use http::{Request, StatusCode};
-use http_body_util::BodyExt as _;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +18,7 @@ use tower_client_cert::{
     ClientAuthPolicy, ClientCertAcceptor, PeerCertificates, TlsConnectInfo, TlsListener, make_service,
 };
 
-use crate::harness::{HttpClient, Server, ServerPki, connect, get, verifier};
+use crate::harness::{HttpClient, Server, ServerPki, connect, get, read, verifier};
 use crate::log::Log;
 use crate::pki::{Authority, Identity};
 
@@ -93,7 +92,7 @@ async fn a_missing_acceptor_is_told_from_a_missing_certificate() {
         let log = Log::with_filter("tower_client_cert=debug");
         let response = app().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
-        assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        assert!(read(response).await.body().is_empty());
         assert!(log.text().contains("tower_client_cert::make_service(app)"), "{path}: {}", log.text());
     }
 }

@@ -1,8 +1,6 @@
 //! A verdict ends with the certificate, on connections that nobody watches: `axum::serve` has no way to end one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,12 +8,11 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::SerialNumber;
-use rustls::pki_types::UnixTime;
-use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 use tower_client_cert::dialect::{Rfc9440, Skipper};
 use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, PeerCertificates};
 
+use crate::clock::Clock;
 use crate::harness::{Server, ServerPki, connect, read, verifier};
 use crate::pki::{Authority, Identity};
 
@@ -26,25 +23,6 @@ use ClientAuthPolicy::{
 
 const CERT: &str = "x-forwarded-tls-client-cert";
 const VERIFY: &str = "x-forwarded-tls-client-cert-verify";
-
-#[derive(Debug, Default)]
-struct Clock(AtomicU64);
-
-impl Clock {
-    fn now() -> Arc<Self> {
-        Arc::new(Self(UnixTime::now().as_secs().into()))
-    }
-
-    fn set(&self, seconds: u64) {
-        self.0.store(seconds, Ordering::SeqCst);
-    }
-}
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::SeqCst))))
-    }
-}
 
 /// Says what the extension and the headers of two dialects tell.
 async fn tell(peer: Option<PeerCertificates>, headers: HeaderMap) -> String {
@@ -126,7 +104,7 @@ fn acceptor(
 ) -> ClientCertAcceptor {
     let verifier = verifier(policy).roots([ca.der()]).build().unwrap();
     let mut config = pki.config(&verifier);
-    config.time_provider = Arc::clone(clock) as Arc<dyn TimeProvider>;
+    clock.used_in(&mut config);
     ClientCertAcceptor::new(config, verifier)
 }
 

@@ -9,8 +9,8 @@ use tower_client_cert::dialect::{AnyDialect, Skipper};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
 
 use crate::harness::verifier;
+use crate::log::capture;
 use crate::pki::{Authority, Identity, unknown_extension};
-use crate::warnings::capture;
 
 /// A certificate of so many bytes and a few hundred more, and what a verifier says of it.
 fn verified(bytes: usize) -> PeerCertificates {

@@ -1,7 +1,7 @@
 //! Open connections after what vouched for them has gone: revoked, expired, CA removed, policy tightened.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +14,6 @@ use hyper_util::service::TowerToHyperService;
 use rcgen::SerialNumber;
 use rustls::ClientConfig;
 use rustls::pki_types::UnixTime;
-use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
@@ -24,10 +23,11 @@ use tower_client_cert::{
     ClientAuthPolicy, ClientCertAcceptor, Reloader, TlsConnectInfo, TrustLost, UnverifiedReason, Verification,
 };
 
+use crate::clock::Clock;
 use crate::forge_crl::{Entry, ForgedCrl};
-use crate::harness::{connect, read, verifier};
+use crate::harness::{connect, http2, poll_once, read, until, verifier};
 use crate::pki::Authority;
-use crate::reload::{Pki, http2, poll_once, until};
+use crate::reload::Pki;
 
 use ClientAuthPolicy::{RequestClientCert, RequireAndVerifyClientCert, VerifyClientCertIfGiven};
 
@@ -181,23 +181,13 @@ async fn a_verdict_that_backends_were_told_is_lost_though_the_policy_takes_any_c
     assert_eq!(poll_once(mallorys).await, None, "there was none to lose");
 }
 
-/// A clock that is set by hand.
-#[derive(Debug)]
-pub(crate) struct Clock(pub(crate) AtomicU64);
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::Relaxed))))
-    }
-}
-
 #[tokio::test]
 async fn trust_is_lost_when_the_certificate_expires() {
     let pki = Pki::new();
-    let clock = Arc::new(Clock(AtomicU64::new(UnixTime::now().as_secs())));
+    let clock = Clock::now();
     let verifier = verifier(RequireAndVerifyClientCert).roots([pki.ca.der()]).build().unwrap();
     let mut config = pki.server.config(&verifier);
-    config.time_provider = Arc::clone(&clock) as Arc<dyn TimeProvider>;
+    clock.used_in(&mut config);
     let acceptor = ClientCertAcceptor::new(config, verifier);
     let info = accept(&acceptor, pki.client()).await;
 
@@ -205,10 +195,10 @@ async fn trust_is_lost_when_the_certificate_expires() {
     assert_eq!(poll_once(lost.as_mut()).await, None);
     // From here on time passes as fast as nobody has anything to do; the certificate is good for 30 days.
     tokio::time::pause();
-    clock.0.fetch_add(29 * 86_400, Ordering::Relaxed);
+    clock.advance(29 * 86_400);
     tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
     assert_eq!(poll_once(lost.as_mut()).await, None);
-    clock.0.fetch_add(86_400 + 1, Ordering::Relaxed);
+    clock.advance(86_400 + 1);
     let verification = Verification::Unverified(UnverifiedReason::Expired);
     let lost = tokio::time::timeout(Duration::from_secs(2 * 3600), lost).await;
     assert_eq!(lost.expect("it looks at the clock every hour"), TrustLost::NotVerified { verification });
@@ -226,10 +216,10 @@ async fn trust_is_lost_in_the_second_in_which_a_crl_ends_or_another_begins() {
         (vec![clears(1200)], UnverifiedReason::ExpiredCrl),
         (vec![revokes, clears(8000)], UnverifiedReason::Revoked),
     ] {
-        let clock = Arc::new(Clock(AtomicU64::new(now as u64)));
+        let clock = Clock::at(now as u64);
         let verifier = verifier(RequestClientCert).roots([pki.ca.der()]).crls(crls).build().unwrap();
         let mut config = pki.server.config(&verifier);
-        config.time_provider = Arc::clone(&clock) as Arc<dyn TimeProvider>;
+        clock.used_in(&mut config);
         let acceptor = ClientCertAcceptor::new(config, verifier);
         let info = accept(&acceptor, pki.server.client(Some(&alice), &[&TLS13])).await;
         assert!(info.peer_certificates().unwrap().is_verified());
@@ -237,9 +227,9 @@ async fn trust_is_lost_in_the_second_in_which_a_crl_ends_or_another_begins() {
         let mut lost = std::pin::pin!(acceptor.trust_lost(&info));
         assert_eq!(poll_once(lost.as_mut()).await, None);
         tokio::time::pause();
-        clock.0.fetch_add(1199, Ordering::Relaxed);
+        clock.advance(1199);
         assert_eq!(poll_once(lost.as_mut()).await, None);
-        clock.0.fetch_add(1, Ordering::Relaxed);
+        clock.advance(1);
         let verification = Verification::Unverified(reason);
         let lost = tokio::time::timeout(Duration::from_secs(1201), lost).await;
         assert_eq!(lost.expect("no later than the CRL says"), TrustLost::NotVerified { verification });

@@ -236,7 +236,7 @@ async fn a_configuration_with_another_verifier_is_found_out() {
     let alice = Identity::self_signed("alice");
     let ours = verifier(RequestClientCert).build().unwrap();
     // The classic: a configuration that does not ask.
-    let silent = rustls::ServerConfig::builder_with_provider(crate::harness::provider())
+    let silent = rustls::ServerConfig::builder_with_provider(crate::provider::provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

@@ -11,15 +11,8 @@ use tower_client_cert::dialect::Skipper;
 use tower_client_cert::forwarded::{ForwardedClientCertLayer, TrustedProxies};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, StripTrailers, TlsConnectInfo};
 
-use crate::log::Log;
+use crate::log::capture;
 use crate::pki::Identity;
-
-/// What is logged while something is done.
-pub(crate) fn capture(what: impl FnOnce()) -> String {
-    let log = Log::start();
-    what();
-    log.text()
-}
 
 /// What the layers are around.
 type Inner = ServiceFn<fn(Request<StripTrailers<Body>>) -> Ready<Result<Response<()>, Infallible>>>;

@@ -9,9 +9,9 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::dialect::{DecodeErrorKind, Dialect, Envoy, Limits, VerifyStatus, XfccMode};
 use tower_client_cert::{ClientAuthPolicy, ClientCertLayer, PeerCertificates, TlsConnectInfo};
 
-use crate::dialects::{chain, encode, map, value};
 use crate::harness::verifier;
 use crate::pki::{Authority, Identity};
+use crate::vectors::{chain, encode, map, value};
 
 const XFCC: &str = "x-forwarded-client-cert";
 /// Of the leaf in `rfc9440-chain.pem`.

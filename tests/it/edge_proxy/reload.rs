@@ -10,8 +10,7 @@ use rustls::ALL_VERSIONS;
 use time::Duration;
 
 use super::{Backend, EdgeProxy, Files, example, text};
-use crate::harness::{connect, get, read};
-use crate::reload::{presented, until};
+use crate::harness::{connect, get, presented, read, until};
 
 /// Looks at its files every few milliseconds.
 pub(super) async fn start(backend: SocketAddr, files: Files, more: &[&str]) -> EdgeProxy {

@@ -4,7 +4,6 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use axum::{Extension, Router, routing::get};
-use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::ProducesTickets;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -13,6 +12,7 @@ use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, Tl
 
 use crate::harness::{Server, ServerPki, verifier};
 use crate::pki::{Authority, Identity};
+use crate::provider::ticketer;
 
 use ClientAuthPolicy::{RequestClientCert, RequireAndVerifyClientCert};
 
@@ -30,7 +30,7 @@ impl World {
             pki: ServerPki::new(),
             ca: Authority::root("client CA"),
             files: tempfile::tempdir().unwrap(),
-            ticketer: tickets.then(|| Ticketer::new().unwrap()),
+            ticketer: tickets.then(ticketer),
         };
         let alice = identity(&world.ca);
         for (name, pem) in [

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
-use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower_client_cert::authorize::{Denied, Reason, RequireClientCertLayer, Rule};
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, Limits, Nginx, Outgoing, VerifyStatus};
@@ -19,7 +18,8 @@ use tower_client_cert::forwarded::{
 use tower_client_cert::identity::Identified;
 use tower_client_cert::{ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo};
 
-use crate::forwarded::{request, send, serve};
+use super::{request, send, serve};
+use crate::harness::read;
 use crate::log::Log;
 use crate::pki::Authority;
 
@@ -67,8 +67,7 @@ async fn answer(app: Router, request: Request<Body>, filter: &str) -> Answer {
     let response = app.oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let reason = response.extensions().get().map(Denied::reason);
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, reason, body: String::from_utf8(body.to_vec()).unwrap(), log: log.text() }
+    Answer { status, reason, body: read(response).await.into_body(), log: log.text() }
 }
 
 #[tokio::test]
