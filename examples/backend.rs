@@ -21,9 +21,10 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use tower_client_cert::Fingerprint;
 use tower_client_cert::dialect::AnyDialect;
 use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
+    ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
 
 #[derive(Parser)]

@@ -26,9 +26,26 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// and so on, `unset` up to `SSL_CLIENT_CERT_CHAIN_8`: Apache passes on what a client sends under the names that are not
 /// mentioned, and a reader would take it for the proxy's.
 ///
-/// A variable that is not set arrives as `(null)`, which is read as "no certificate" and never written. Apache's
-/// verdict `GENEROUS` (`optional_no_ca`) is read as a failure. Names with `_` are dropped by nginx and by others on the
-/// way unless told otherwise. Sources: [`mod_headers.c`], [`ssl_engine_vars.c`].
+/// A variable that is not set arrives as `(null)`, which is read as "no certificate" and never written. Names with `_` are
+/// dropped by nginx and by others on the way unless told otherwise. Sources: [`mod_headers.c`], [`ssl_engine_vars.c`].
+///
+/// # `SSLVerifyClient optional_no_ca` is not safe by itself
+///
+/// Under `optional_no_ca` Apache takes certificates that it cannot verify, and says `GENEROUS`, which is read as a
+/// failure. But **in a resumed session of TLS 1.2, Apache 2.4 says `SUCCESS`** for the same certificate, one that its
+/// owner signed. Nothing in the headers tells the two apart. Configure one of these instead:
+///
+/// - `SSLVerifyClient optional` or `require`, which refuse such certificates in the handshake;
+/// - `SSLProtocol TLSv1.3`, under which a resumed session is a `FAILED:…`;
+/// - `SSLSessionTickets off` together with `SSLSessionCache none`, so that no session is resumed.
+///
+/// A backend that has the CA's certificate can also look for itself, with `ForwardedClientCert::verify_again`.
+///
+/// # Resumed sessions have no chain
+///
+/// `SSL_CLIENT_CERT_CHAIN_0` is `(null)` in every resumed session, under TLS 1.2 and 1.3. The client's own certificate and
+/// the verdict are there. A backend that verifies again needs the certificates of intermediate CAs from its own
+/// configuration then.
 ///
 /// [`mod_headers.c`]: https://github.com/apache/httpd/blob/trunk/modules/metadata/mod_headers.c
 /// [`ssl_engine_vars.c`]: https://github.com/apache/httpd/blob/trunk/modules/ssl/ssl_engine_vars.c

@@ -32,6 +32,10 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, VerifyStatus};
 /// plain HTTP with the lines above. An empty verdict beside a certificate is an error. One pair of quotes around a value
 /// (`%{+Q}`) is taken off. Sources: [`ssl_sample.c`], [`sample.c`].
 ///
+/// HAProxy's chain is empty in resumed sessions, under TLS 1.2 and 1.3, and where it is larger than `tune.bufsize` allows
+/// (HAProxy 2.6: a chain of 20 KB). The client's own certificate and the verdict are there. A backend that verifies again
+/// needs the certificates of intermediate CAs from its own configuration then.
+///
 /// [`ssl_sample.c`]: https://github.com/haproxy/haproxy/blob/master/src/ssl_sample.c
 /// [`sample.c`]: https://github.com/haproxy/haproxy/blob/master/src/sample.c
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use http::{Extensions, HeaderName, StatusCode};
 use rustls_pki_types::CertificateDer;
 
-// TEMPORARY
-pub use crate::x509::{Fingerprint, ParseFingerprintError};
 #[cfg(feature = "x509")]
 pub use from_forwarded::FromForwarded;
 pub use layer::ForwardedClientCertLayer;

@@ -9,7 +9,7 @@
 //! part that a certificate does not have, or has in a broken way, is an answer of its own.
 //!
 //! In axum handlers [`ClientIdentity`] is an extractor, and so is a type of your own made from one
-//! ([`Identified`], feature `axum`).
+//! ([`Identified`](crate::Identified), feature `axum`).
 
 mod certificate;
 mod distinguished_name;
@@ -30,6 +30,3 @@ pub(crate) use subject_alt_name::check_hostname;
 pub use subject_alt_name::{HostnameError, SanKind, SubjectAltName};
 pub use uri::{Uri, UriError};
 pub use usage::{ExtendedKeyUsage, KeyUsage};
-// TEMPORARY
-#[cfg(feature = "axum")]
-pub use crate::server::{ClientIdentityRejection, Identified, IdentifiedRejection};

@@ -91,7 +91,7 @@ impl IntoResponse for ClientIdentityRejection {
 /// use axum::http::StatusCode;
 /// use axum::{Router, routing::get};
 /// use tower_client_cert::ClientIdentity;
-/// use tower_client_cert::identity::Identified;
+/// use tower_client_cert::Identified;
 ///
 /// /// A service of the shop's, by the path of its SPIFFE ID.
 /// struct Service(String);

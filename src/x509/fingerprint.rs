@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 /// without colons; it prints as 64 lower-case digits.
 ///
 /// ```
-/// use tower_client_cert::forwarded::Fingerprint;
+/// use tower_client_cert::Fingerprint;
 ///
 /// let digits = "BF:AF:1F:7E:07:0F:9F:A8:DD:62:90:5F:15:8D:A7:3F:84:A1:13:66:24:FB:AF:CC:93:93:C8:F7:28:7A:69:EB";
 /// let fingerprint: Fingerprint = digits.parse()?;
 /// assert_eq!(fingerprint.to_string(), digits.replace(':', "").to_lowercase());
-/// # Ok::<(), tower_client_cert::forwarded::ParseFingerprintError>(())
+/// # Ok::<(), tower_client_cert::ParseFingerprintError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);

@@ -13,9 +13,10 @@ use rcgen::SanType;
 use rustls::version::TLS13;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::authorize::{Denied, Evidence, Reason, RequireClientCertLayer, Rule};
-use tower_client_cert::identity::{Identified, IdentityError};
+use tower_client_cert::identity::IdentityError;
 use tower_client_cert::{
-    ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo, UnverifiedReason, Verification,
+    ClientAuthPolicy, ClientIdentity, Identified, PeerCertificates, TlsConnectInfo, UnverifiedReason,
+    Verification,
 };
 
 use crate::forge::{CN, Forged, UTF8};

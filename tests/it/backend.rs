@@ -7,8 +7,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
+use tower_client_cert::Fingerprint;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, Outgoing, VerifyStatus};
-use tower_client_cert::forwarded::Fingerprint;
 
 use crate::forwarded::{request, send};
 use crate::harness::example;

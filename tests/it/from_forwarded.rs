@@ -12,10 +12,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::version::TLS13;
 use time::{Duration, OffsetDateTime};
 use tower::ServiceExt as _;
+use tower_client_cert::Identified;
 use tower_client_cert::authorize::{Denied, Evidence, Reason, RequireClientCertLayer, Rule};
 use tower_client_cert::dialect::{Dialect, Envoy, Nginx, Outgoing, Rfc9440, VerifyStatus};
 use tower_client_cert::forwarded::{ForwardedClientCertLayer, FromForwarded, TrustedProxies};
-use tower_client_cert::identity::Identified;
 use tower_client_cert::{
     ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo, UnverifiedReason, Verification,
 };

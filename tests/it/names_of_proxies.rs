@@ -4,10 +4,8 @@ use rcgen::SanType;
 use rcgen::string::Ia5String;
 use rustls::pki_types::UnixTime;
 use tower_client_cert::dialect::Skipper;
-use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
-};
-use tower_client_cert::{ClientAuthPolicy, PeerCertificates, TlsConnectInfo};
+use tower_client_cert::forwarded::{ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies};
+use tower_client_cert::{ClientAuthPolicy, Fingerprint, PeerCertificates, TlsConnectInfo};
 
 use crate::harness::verifier;
 use crate::pki::{Authority, Identity};

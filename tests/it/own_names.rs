@@ -1,16 +1,15 @@
 //! Where a certificate arrives, its own names count, whatever the proxy says beside it.
-#![cfg(feature = "x509")]
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 use rcgen::SanType;
 use rcgen::string::Ia5String;
 use rustls::pki_types::CertificateDer;
+use tower_client_cert::Fingerprint;
 use tower_client_cert::dialect::{
     AnyDialect, AwsAlb, CertDetails, DecodeErrorKind, Dialect, Envoy, ForwardedCert, Nginx, VerifyStatus,
     XfccMode,
 };
-use tower_client_cert::forwarded::Fingerprint;
 
 use crate::pki::Authority;
 use crate::vectors::{encode, map};

@@ -12,9 +12,10 @@ use http::{HeaderMap, HeaderName};
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tower_client_cert::Fingerprint;
 use tower_client_cert::dialect::{Apache, Dialect, HaProxy, Nginx, TowerClientCert};
 use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
+    ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
 
 use crate::harness::ServerPki;

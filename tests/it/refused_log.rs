@@ -36,7 +36,7 @@ async fn visit(acceptor: &ClientCertAcceptor, pki: &ServerPki, identity: Option<
 }
 
 fn sha256(identity: &Identity) -> String {
-    tower_client_cert::forwarded::Fingerprint::of(&identity.chain[0]).to_string()
+    tower_client_cert::Fingerprint::of(&identity.chain[0]).to_string()
 }
 
 #[tokio::test]

@@ -285,7 +285,6 @@ fn what_is_wrong_with_a_rule_is_named() {
     }
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn rules_from_a_file_are_the_rules_from_code() {
     let rule: Rule = serde_json::from_str(
@@ -310,7 +309,6 @@ fn rules_from_a_file_are_the_rules_from_code() {
     assert_eq!(fate(&any, &alice), Ok(()));
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn a_file_that_is_wrong_is_refused_with_the_item_named() {
     for (file, message) in [

@@ -19,9 +19,7 @@ const HASH: &str = "bfaf1f7e070f9fa8dd62905f158da73f84a1136624fbafcc9393c8f7287a
 
 fn plain() -> Envoy {
     let envoy = Envoy::new().cert(false);
-    #[cfg(feature = "x509")]
-    let envoy = envoy.subject(false).uri(false).dns(false);
-    envoy
+    envoy.subject(false).uri(false).dns(false)
 }
 
 fn decode(
@@ -226,7 +224,6 @@ async fn i7_what_would_swallow_the_next_element_is_not_kept() {
     assert_eq!(layered(layer, Some(TlsConnectInfo::new(Some(peer))), &[&long]).await, own);
 }
 
-#[cfg(feature = "x509")]
 mod names {
     use super::*;
     use rcgen::string::Ia5String;

@@ -9,13 +9,13 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tower::ServiceExt as _;
+use tower_client_cert::Identified;
 use tower_client_cert::authorize::{Denied, Reason, RequireClientCertLayer, Rule};
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, Limits, Nginx, Outgoing, VerifyStatus};
 use tower_client_cert::forwarded::{
     ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, FromForwarded, Hop,
     TrustedProxies,
 };
-use tower_client_cert::identity::Identified;
 use tower_client_cert::{ClientAuthPolicy, ClientIdentity, PeerCertificates, TlsConnectInfo};
 
 use super::{request, send, serve};

@@ -13,10 +13,9 @@ use axum::routing::get;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tower_client_cert::Fingerprint;
 use tower_client_cert::dialect::{Limits, TowerClientCert, VerifyStatus};
-use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies,
-};
+use tower_client_cert::forwarded::{ForwardedClientCert, ForwardedClientCertLayer, TrustedProxies};
 
 use crate::harness;
 

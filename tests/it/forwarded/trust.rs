@@ -7,9 +7,9 @@ use rustls::version::TLS13;
 use tower::ServiceExt as _;
 use tower_client_cert::dialect::{DecodeErrorKind, Skipper, TowerClientCert};
 use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
+    ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies,
 };
-use tower_client_cert::{ClientAuthPolicy, UnverifiedReason, Verification};
+use tower_client_cert::{ClientAuthPolicy, Fingerprint, UnverifiedReason, Verification};
 
 use super::{CERT, VERIFY, app, elsewhere, loopback, request, send, serve};
 use crate::harness::{self, HttpClient, Server, ServerPki, skipper_value};
@@ -51,7 +51,6 @@ async fn a_proxy_is_known_by_its_verified_certificate() {
     let mut by = vec![none().client_cert_fingerprint(Fingerprint::of(&proxy.chain[0]))];
     // An impostor's certificate of the right bytes is impossible; one that nobody verified is not.
     by.push(elsewhere().client_cert_fingerprint(Fingerprint::of(&proxy.chain[0])));
-    #[cfg(feature = "x509")]
     by.extend([
         none().client_cert_dns_name("EDGE.test"),
         none().client_cert_dns_name("nosuch").client_cert_uri("spiffe://example.org/edge"),
