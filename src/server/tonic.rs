@@ -1,4 +1,4 @@
-//! tonic: the stream of a `TlsListener` as a [`Connected`].
+//! tonic: implements its trait [`Connected`] for the stream of a `TlsListener`.
 
 use std::sync::{Arc, Once};
 
@@ -9,11 +9,12 @@ use super::adopt::AdoptConnectInfoLayer;
 use super::axum::Captured;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 
-/// What the socket says. With TLS over it, `Request::remote_addr` and `Request::peer_certs` work as usual.
+/// Returns the socket's own connect info. tonic adds TLS to it, so `Request::remote_addr` and `Request::peer_certs`
+/// work as usual.
 ///
 /// tonic's own server has no place in which requests for a host with another policy could be refused. If the acceptor
-/// [chooses its policy by the name a client asks for](crate::ClientCertAcceptor::by_server_name), a warning says so
-/// (feature `tracing`): serve tonic's `Routes` with `make_service` instead.
+/// [chooses its policy by server name](crate::ClientCertAcceptor::by_server_name), a warning says so (feature
+/// `tracing`): serve tonic's `Routes` with `make_service` instead.
 impl<IO: Connected> Connected for Captured<IO> {
     type ConnectInfo = IO::ConnectInfo;
 

@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::accept_error::AcceptError;
 use super::endpoint::{Endpoints, Source};
-use super::standing::ByNow;
+use super::standing::ConnectionStanding;
 use super::{linger, plaintext};
 use crate::peer::TlsConnectInfo;
 use crate::tls::verifier::handshake;
@@ -49,7 +49,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Failed<IO> {
     /// Sends what is left to send, waits a moment for the client to read it, and closes the connection.
     pub(crate) async fn part(self) -> AcceptError {
         if let Some(io) = self.io {
-            linger::say_and_close(io, &self.last_words, self.linger).await;
+            linger::send_and_close(io, &self.last_words, self.linger).await;
         }
         self.error
     }
@@ -95,14 +95,15 @@ where
     match endpoint.connect_info(stream.get_ref().1, observed) {
         Ok(info) => {
             let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
-            let info = match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
-                Some(standing) => info.with_standing(standing),
-                None => info,
-            };
+            let info =
+                match ConnectionStanding::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
+                    Some(standing) => info.with_standing(standing),
+                    None => info,
+                };
             Ok((stream, info))
         }
         Err(error) => {
-            endpoint.say_if_at_fault(&error);
+            endpoint.report_own_fault(&error);
             let (io, mut connection) = stream.into_inner();
             connection.send_close_notify();
             let mut farewell = Vec::new();

@@ -32,16 +32,16 @@ impl Endpoint {
             Some(refusal) => AcceptError::Refused(Box::new(refusal)),
             None => {
                 let error = AcceptError::Handshake(error);
-                self.say_if_at_fault(&error);
+                self.report_own_fault(&error);
                 error
             }
         }
     }
 
     /// Reports an error that is this side's fault: once for each endpoint, since it affects many or all handshakes.
-    pub(super) fn say_if_at_fault(&self, error: &AcceptError) {
+    pub(super) fn report_own_fault(&self, error: &AcceptError) {
         if error.is_own_fault() {
-            self.faulted.call_once(|| report::at_fault(error));
+            self.own_fault_reported.call_once(|| report::at_fault(error));
         }
     }
 

@@ -22,7 +22,7 @@ pub(in crate::tls) struct Endpoint {
     /// presents.
     pub(in crate::tls) server_cert: Option<ServerCert>,
     /// Makes sure that a fault on this side is reported only once.
-    pub(in crate::tls) faulted: Once,
+    pub(in crate::tls) own_fault_reported: Once,
 }
 
 impl Endpoint {

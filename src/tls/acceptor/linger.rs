@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 const MAX_DRAINED: u64 = 256 * 1024;
 
 /// Sends the last bytes, closes for writing, and reads until the client closes too, or the time is up.
-pub(super) async fn say_and_close<IO: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn send_and_close<IO: AsyncRead + AsyncWrite + Unpin>(
     mut io: IO,
     last_words: &[u8],
     limit: Duration,

@@ -144,7 +144,8 @@ impl ClientCertAcceptor {
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
-        let endpoint = Endpoint { config: Arc::new(config), verifier, server_cert, faulted: Once::new() };
+        let endpoint =
+            Endpoint { config: Arc::new(config), verifier, server_cert, own_fault_reported: Once::new() };
         Self::serving(Endpoints::new(HostMap::new(Some(Arc::new(endpoint)))))
     }
 

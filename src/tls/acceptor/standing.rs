@@ -1,4 +1,4 @@
-//! Whether a new handshake would still end as the connection's own did, given the time and what was reloaded since.
+//! Whether a new handshake would still grant as much as the connection's own did, given the time and what was reloaded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +7,11 @@ use rustls::time_provider::TimeProvider;
 
 use super::endpoint::Source;
 use super::trust_lost::{self, TrustLost};
-use crate::peer::{Fallen, PeerCertificates, Standing, TlsConnectInfo, Verification};
+use crate::peer::{Demotion, PeerCertificates, Standing, TlsConnectInfo, Verification};
 
 /// Checks the standing of one connection.
 #[derive(Debug)]
-pub(super) struct ByNow {
+pub(super) struct ConnectionStanding {
     time: Arc<dyn TimeProvider>,
     /// The requests of one connection are checked one after the other, so nobody waits for this lock.
     state: Mutex<State>,
@@ -24,7 +24,7 @@ struct State {
     until: UnixTime,
 }
 
-impl ByNow {
+impl ConnectionStanding {
     /// Makes the check for a connection that was made under the endpoints that `source` saw last. `None` if its
     /// standing can never change.
     pub(super) fn new(
@@ -43,8 +43,8 @@ impl ByNow {
     }
 }
 
-impl Standing for ByNow {
-    fn check(&self, server_name: Option<&str>, peer: Option<&PeerCertificates>) -> Result<(), Fallen> {
+impl Standing for ConnectionStanding {
+    fn check(&self, server_name: Option<&str>, peer: Option<&PeerCertificates>) -> Result<(), Demotion> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Without a clock, dates can't be checked. New handshakes fail in that case, which is enough.
         let past = self.time.current_time().is_some_and(|now| now > state.until);
@@ -65,9 +65,9 @@ impl Standing for ByNow {
                     TrustLost::NotVerified { verification: Verification::Unverified(reason) }
                         if !verifies =>
                     {
-                        Fallen::Unverified(reason)
+                        Demotion::Unverified(reason)
                     }
-                    lost => Fallen::Refused(lost.to_string()),
+                    lost => Demotion::Refused(lost.to_string()),
                 })
             }
         }

@@ -36,8 +36,8 @@ fn after(last: UnixTime, now: UnixTime) -> Duration {
     Duration::from_secs(last.as_secs().saturating_sub(now.as_secs()).saturating_add(1))
 }
 
-/// Returns the last second in which a new handshake would end as the connection's own did, unless something is
-/// reloaded.
+/// Returns the last second in which a new handshake would grant as much as the connection's own did, unless something
+/// is reloaded.
 ///
 /// This is cheap enough to be called for every request: while the verdict is remembered, it costs a hash over the
 /// chain.

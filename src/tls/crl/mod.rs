@@ -102,18 +102,18 @@ impl Crls {
             }
         }
         for limited in limited {
-            crls.pass_over(limited)?;
+            crls.ignore_or_refuse(limited)?;
         }
         for lists in crls.by_issuer.values_mut() {
             lists.retain(|list| list.limit.as_ref().is_none_or(Limit::still_revokes));
         }
-        crls.look_at(roots);
+        crls.check_against(roots);
         Ok(crls)
     }
 
     /// Ignores a list that can't say that a certificate is good, if another list covers all of its scope. Otherwise
     /// refuses it.
-    fn pass_over(&self, limited: Limited) -> Result<(), VerifierError> {
+    fn ignore_or_refuse(&self, limited: Limited) -> Result<(), VerifierError> {
         let Limited { origin, index, title, issuer, place } = limited;
         let lists = self.of(&issuer);
         let Some((list, limit)) = lists.get(place).and_then(|list| Some((list, list.limit.as_ref()?))) else {
@@ -137,7 +137,7 @@ impl Crls {
 
     /// Warns about lists that have no effect, and checks the signatures of the roots' lists before a client has to wait
     /// for it.
-    fn look_at(&self, roots: &Roots) {
+    fn check_against(&self, roots: &Roots) {
         for list in self.lists() {
             let signers: Vec<_> = roots.named(&list.issuer).collect();
             let signed = |signer: &&Signer<'_>| list.is_signed_by(signer, self.algorithms);
@@ -185,9 +185,9 @@ impl Crls {
         });
         let mut line: Vec<_> = line.map(|other| (other.this_update, other.next_update)).collect();
         line.sort_unstable();
-        let mut reign: Option<(UnixTime, UnixTime)> = None;
+        let mut counting: Option<(UnixTime, UnixTime)> = None;
         for (begins, next) in line {
-            reign = match reign {
+            counting = match counting {
                 // Two lists that begin together both count, until the first of them ends. That one is sorted first.
                 Some((began, ends)) if began == begins => Some((began, ends)),
                 Some((began, ends)) if begins > now && begins > ends => Some((began, ends)),
@@ -195,7 +195,7 @@ impl Crls {
                 _ => Some((begins, next)),
             };
         }
-        reign.map_or(list.next_update, |(_, ends)| ends)
+        counting.map_or(list.next_update, |(_, ends)| ends)
     }
 
     /// Checks that no certificate of a path is revoked, and returns for how long that holds.

@@ -49,7 +49,7 @@ use crate::tls::files::Lines;
 /// config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets only
 /// let acceptor = ClientCertAcceptor::new(config, verifier);
 ///
-/// Every hour, or when the file changes. If the file is broken, the old keys stay in use.
+/// // Every hour, or when the file changes. If the file is broken, the old keys stay in use.
 /// if let Err(error) = ticketer.reload() {
 ///     eprintln!("ticket keys not rotated: {error}");
 /// }

@@ -29,11 +29,11 @@ impl ClientAuthPolicy {
     /// use tower_client_cert::{ClientAuthPolicy, VerifierError};
     ///
     /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    /// Without a client CA, certificates are passed on unverified, and are marked as such.
+    /// // Without a client CA, certificates are passed on unverified, and are marked as such.
     /// let verifier = ClientAuthPolicy::RequestClientCert.verifier().provider(provider.clone()).build()?;
     /// assert_eq!(verifier.policy(), ClientAuthPolicy::RequestClientCert);
     ///
-    /// A policy that verifies needs client CAs.
+    /// // A policy that verifies needs client CAs.
     /// let error = ClientAuthPolicy::RequireAndVerifyClientCert.verifier().provider(provider).build().unwrap_err();
     /// assert!(matches!(error, VerifierError::NoRoots { .. }));
     /// # Ok::<(), VerifierError>(())

@@ -111,7 +111,7 @@ impl VerifyError {
     pub(super) fn of_paths(error: webpki::Error, refusal: Option<Refusal>) -> Self {
         match refusal {
             // webpki's error only repeats what the CRL check returned to it.
-            Some(refusal) if error == TOLD => Self::Revocation(refusal),
+            Some(refusal) if error == PATH_REFUSED => Self::Revocation(refusal),
             _ => Self::Webpki(error),
         }
     }
@@ -119,11 +119,11 @@ impl VerifyError {
 
 /// The error that webpki gets for every path that the CRL check refuses. webpki ranks it above the errors of other
 /// paths.
-const TOLD: webpki::Error = webpki::Error::CertRevoked;
+const PATH_REFUSED: webpki::Error = webpki::Error::CertRevoked;
 
 impl From<Refusal> for webpki::Error {
     fn from(_: Refusal) -> Self {
-        TOLD
+        PATH_REFUSED
     }
 }
 
