@@ -164,7 +164,7 @@ impl ClientVerifierBuilder {
 
     /// Sets how many certificates a client may present, its own included. The default is 5.
     ///
-    /// The cost of building a path grows exponentially with their number, and anybody can send them.
+    /// Building a path through many certificates is costly, and anybody can send them.
     pub fn max_certificates(mut self, max: usize) -> Self {
         self.max_certificates = max;
         self

@@ -88,7 +88,7 @@ impl ClientVerifier {
     /// the options and limits, and the signature algorithms of the crypto provider.
     ///
     /// A session is resumed only by a verifier with the fingerprint it was made under. Replicas that are to resume each
-    /// other's sessions must have the same fingerprint; a reload that does not change it ends no session. The
+    /// other's sessions must have the same fingerprint; a reload that does not change it invalidates none. The
     /// fingerprint does not depend on the names of files, or on the order of roots and CRLs.
     #[must_use]
     pub fn fingerprint(&self) -> &[u8; 32] {
