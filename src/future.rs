@@ -53,7 +53,7 @@ pin_project! {
     #[derive(Debug)]
     enum Answer<F, B> {
         Inner { #[pin] future: F },
-        // In a box, since it is rare, and large beside most futures.
+        // Boxed, since a response is large compared with most futures, and a refusal is rare.
         Refused { response: Option<Box<Response<B>>> },
     }
 }
@@ -82,7 +82,7 @@ where
                 let _entered = this.span.enter();
                 future.poll(cx)
             }
-            // Nothing is left if it is polled after it was done, which nobody may do.
+            // A future must not be polled after it is done. If it is, there is no response left.
             AnswerProjection::Refused { response } => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)))
             }

@@ -75,8 +75,7 @@ struct Connection {
 }
 
 impl TlsConnectInfo {
-    /// Makes the information about a connection on which the client presented these certificates, or none. All else is
-    /// unknown.
+    /// Describes a connection on which the client presented these certificates, or none. All else is unknown.
     ///
     /// `ClientCertAcceptor` makes this value itself; the constructor is for TLS stacks other than ours, and for tests.
     ///

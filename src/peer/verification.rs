@@ -25,7 +25,7 @@ impl fmt::Display for Verification {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnverifiedReason {
-    /// There was no client CA to verify the certificate with, or a proxy forwarded it without a verdict.
+    /// There was no client CA to verify the certificate with, or a proxy or another TLS stack gave no verdict on it.
     NotChecked,
     /// The proxy that forwarded the certificate says that it is not verified, for a reason that is not in this list.
     FailedAtProxy,

@@ -71,11 +71,11 @@ impl From<AcceptError> for io::Error {
     }
 }
 
-/// Reads axum-server's account of a connection.
+/// The function that reads axum-server's `TlsInfo`.
 type FromAxumServer = fn(&Extensions) -> Option<TlsConnectInfo>;
 
 impl AdoptConnectInfoLayer<FromAxumServer> {
-    /// Reads the `TlsInfo` that axum-server's own `RustlsAcceptor` captures.
+    /// Makes a layer that reads the `TlsInfo` that axum-server's own `RustlsAcceptor` captures.
     pub const fn axum_server() -> Self {
         Self::new(from_tls_info)
     }

@@ -21,8 +21,8 @@ impl<S> Layer<S> for TlsConnectInfo {
     }
 }
 
-/// Attaches a connection's [`TlsConnectInfo`] to its requests. Made by the [`Layer`] that [`TlsConnectInfo`] is, which
-/// has an example.
+/// Attaches a connection's [`TlsConnectInfo`] to its requests. Made by [`TlsConnectInfo`], which is a [`Layer`] and has
+/// an example.
 ///
 /// It does the following for each request:
 ///

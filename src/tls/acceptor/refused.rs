@@ -14,8 +14,8 @@ use crate::x509::Fingerprint;
 
 /// Describes a client that was refused for its certificate, or for not having one.
 ///
-/// It comes in [`AcceptError::Refused`](crate::AcceptError::Refused). Its `Display` gives the reason and no names,
-/// which are personal data.
+/// It comes in [`AcceptError::Refused`](crate::AcceptError::Refused). Its `Display` gives the reason and the policy,
+/// and no names, which are personal data.
 ///
 /// ```no_run
 /// use tower_client_cert::{AcceptError, ClientCertAcceptor, RefusalReason, UnverifiedReason};

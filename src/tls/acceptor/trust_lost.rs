@@ -68,7 +68,7 @@ pub(super) fn check(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustLost {
-    /// The certificate does not verify any more, and it did, or the policy has come to require that it does.
+    /// The certificate no longer verifies; or it never did, and the policy has come to require that it does.
     #[error("the client's certificate does not verify any more: {verification}")]
     NotVerified {
         /// Why it does not verify.

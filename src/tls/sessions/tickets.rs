@@ -27,9 +27,9 @@ use crate::tls::files::Lines;
 /// left that it encrypted, which is after [`session_lifetime`](crate::ClientVerifierBuilder::session_lifetime).
 ///
 /// **Whoever can read the file can impersonate any client.** A ticket holds the client's certificate and the secret
-/// that proves that the client has its key, so somebody with a ticket key can make a ticket for a certificate that is
-/// not theirs. They can also decrypt recorded connections of TLS 1.2. Guard the file like the private key of a CA, and
-/// rotate its keys.
+/// that stands for the proof that the client has its key, so somebody with a ticket key can make a ticket for a
+/// certificate that is not theirs. They can also decrypt recorded connections of TLS 1.2. Guard the file like the
+/// private key of a CA, and rotate its keys.
 ///
 /// Tickets are encrypted with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Its nonces are long enough to be drawn
 /// at random for any number of tickets. The acceptor binds the session in a ticket to its verifier: see

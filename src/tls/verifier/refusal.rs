@@ -8,7 +8,7 @@ use rustls::{CertificateError, OtherError};
 use crate::peer::UnverifiedReason;
 use crate::tls::crl::Refusal;
 
-/// Explains why every policy refuses a chain.
+/// Explains why a client's chain is refused under every policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
