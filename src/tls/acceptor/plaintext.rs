@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// A reader that gives so many bytes at a time.
+    /// A reader that returns at most so many bytes at a time.
     fn pieces(text: &[u8], size: usize) -> impl AsyncRead + Unpin {
         let (mut write, read) = tokio::io::duplex(size);
         let text = text.to_vec();

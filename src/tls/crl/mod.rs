@@ -172,13 +172,14 @@ impl Crls {
         self.lists().map(|list| Hasher::new("CRL").bytes(list.der()).finish())
     }
 
-    /// Returns when the first list ends that no other list follows without a gap.
+    /// Returns the earliest time at which a list ends that no other list of its scope follows without a gap.
     pub(super) fn next_update(&self, now: UnixTime) -> Option<UnixTime> {
         let complete = |list: &&List| list.limit.is_none();
         self.lists().filter(complete).map(|list| self.succession_ends(list, now)).min()
     }
 
-    /// Returns when the last list ends in the line of lists that follow this one in the same scope, without a gap.
+    /// Returns when the succession of lists ends that `list` belongs to: lists of one scope, each of which begins
+    /// before the one before it has ended.
     fn succession_ends(&self, list: &List, now: UnixTime) -> UnixTime {
         let line = self.of(&list.issuer).iter().filter(|other| {
             other.limit.is_none() && other.scope == list.scope && other.authority == list.authority
