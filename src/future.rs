@@ -1,5 +1,5 @@
-//! What our services answer with: the inner service's future, in the span of its connection, or a response that the
-//! inner service was not asked for.
+//! The response future of this crate's services: the inner service's future, in the span of its connection, or a
+//! response that does not come from the inner service.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,11 +10,11 @@ use pin_project_lite::pin_project;
 
 use crate::telemetry::ConnectionSpan;
 
-/// An answer with an empty body.
+/// A response with an empty body, from one of this crate's services.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
-    /// Whether to end an HTTP/1.1 connection, which HTTP/2 has other means for.
+    /// Whether to close an HTTP/1.1 connection. HTTP/2 has other means for that.
     pub(crate) close: bool,
 }
 
@@ -36,8 +36,10 @@ impl<B: Default> From<Rejection> for Response<B> {
 }
 
 pin_project! {
-    /// The future of this crate's services: the inner service's, within the span of the connection, or a response that
-    /// refuses the request.
+    /// The future of this crate's services.
+    ///
+    /// It resolves to the response of the inner service, whose future it polls within the span of the connection, or to
+    /// a response that refuses the request.
     #[derive(Debug)]
     pub struct ResponseFuture<F, B> {
         #[pin]
@@ -51,7 +53,7 @@ pin_project! {
     #[derive(Debug)]
     enum Answer<F, B> {
         Inner { #[pin] future: F },
-        // In a box, since it is rare, and large beside most futures.
+        // Boxed, since a response is large compared with most futures, and a refusal is rare.
         Refused { response: Option<Box<Response<B>>> },
     }
 }
@@ -80,7 +82,7 @@ where
                 let _entered = this.span.enter();
                 future.poll(cx)
             }
-            // Nothing is left if it is polled after it was done, which nobody may do.
+            // A future must not be polled after it is done. If it is, there is no response left.
             AnswerProjection::Refused { response } => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(*response)))
             }

@@ -1,7 +1,7 @@
-//! Names of hosts, in one spelling: what a client asks for in its handshake (SNI), what it asks for in a request, and
-//! what the operator configures are compared by this file alone.
+//! Host names in one spelling. What a client asks for in its handshake (SNI), what it asks for in a request, and what
+//! the operator configures are all compared by this module.
 //!
-//! Two matchers that disagree about case, a trailing dot or a wildcard are how a policy is walked around.
+//! If two parts of a program disagree about case, a trailing dot or a wildcard, a policy can be bypassed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,18 +11,18 @@ use std::sync::Arc;
 
 use rustls_pki_types::DnsName;
 
-/// The host of a request or of a handshake.
+/// The host that a request or a handshake names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Host<'a> {
-    /// Lower-case, without a trailing dot.
+    /// A name in lower case, without a trailing dot.
     Name(Cow<'a, str>),
-    /// No name: a client that connects to an address sends no SNI (RFC 6066 section 3).
+    /// An IP address, or no name at all: a client that connects to an address sends no SNI (RFC 6066 section 3).
     Address,
 }
 
 impl<'a> Host<'a> {
     /// Reads `host [":" port]`, as in a `Host` header (RFC 9110 section 7.2) or in the authority of a request's URI.
-    /// The port makes no difference. `None` if it is anything else, `user@host` included.
+    /// The port is ignored. `None` if the input is anything else, `user@host` included.
     pub(crate) fn from_authority(authority: &'a [u8]) -> Option<Self> {
         let authority = std::str::from_utf8(authority).ok()?;
         let (host, port) = match authority.strip_prefix('[') {
@@ -41,10 +41,10 @@ impl<'a> Host<'a> {
         digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(host)
     }
 
-    /// Reads a name alone. `None` if it is not one.
+    /// Reads a name without a port. `None` if it is not a valid name.
     pub(crate) fn from_name(name: &'a str) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
-        // rustls' own idea of a name, but for a second trailing dot.
+        // rustls accepts the same names, and a second trailing dot.
         if name.ends_with('.') || DnsName::try_from(name).is_err() {
             return None;
         }
@@ -56,11 +56,12 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Something for each name: exact names before wildcards before the fallback, in whatever order they were added.
+/// A value for each host name. An exact name takes precedence over a wildcard, and a wildcard over the fallback, in
+/// whatever order they were added.
 #[derive(Clone, Debug)]
 pub(crate) struct HostMap<T> {
     exact: HashMap<String, T>,
-    /// By what follows `*.`, which stands for exactly one label.
+    /// The values of wildcards, by what follows `*.`, which stands for exactly one label.
     wildcards: HashMap<String, T>,
     pub(crate) fallback: Option<T>,
 }
@@ -70,7 +71,7 @@ impl<T> HostMap<T> {
         Self { exact: HashMap::new(), wildcards: HashMap::new(), fallback }
     }
 
-    /// Adds a name, or `*.` and a name.
+    /// Adds a value for a name, or for `*.` and a name.
     pub(crate) fn insert(&mut self, pattern: &str, value: T) -> Result<(), ServerNameError> {
         let (map, name) = match pattern.strip_prefix("*.") {
             Some(parent) => (&mut self.wildcards, parent),
@@ -103,7 +104,7 @@ impl<T> HostMap<T> {
         self.exact.values().chain(self.wildcards.values()).chain(&self.fallback)
     }
 
-    /// The same names, for something else.
+    /// Returns a map with the same names and other values.
     pub(crate) fn map<U>(&self, f: impl Fn(&T) -> U) -> HostMap<U> {
         let each =
             |map: &HashMap<String, T>| map.iter().map(|(name, value)| (name.clone(), f(value))).collect();
@@ -115,11 +116,11 @@ impl<T> HostMap<T> {
     }
 }
 
-/// Which names of a port share a policy.
+/// Which host names of a port share a policy.
 #[derive(Debug)]
 pub(crate) struct HostPolicies {
     by_host: HostMap<PolicyId>,
-    /// Whether every host has the same.
+    /// Whether all hosts have the same policy.
     uniform: bool,
 }
 
@@ -134,7 +135,7 @@ impl HostPolicies {
     }
 }
 
-/// The policy a connection was made under, among those of its port. A clone is a reference count.
+/// The policy that a connection was made under, among those of its port.
 #[derive(Clone, Debug)]
 pub(crate) struct ChosenPolicy {
     pub(crate) all: Arc<HostPolicies>,
@@ -142,7 +143,7 @@ pub(crate) struct ChosenPolicy {
 }
 
 impl ChosenPolicy {
-    /// Whether there was a choice.
+    /// Whether all hosts of the port have this policy.
     pub(crate) fn is_the_only_one(&self) -> bool {
         self.all.uniform
     }
@@ -153,35 +154,36 @@ impl ChosenPolicy {
     }
 }
 
-/// Why names can't be served as they were given.
+/// Explains why the server names can't be served as they were given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerNameError {
-    /// Not a name, nor `*.` and a name. An address is not, since no client asks for one.
+    /// The name is neither a DNS name nor `*.` and a DNS name. An IP address is neither, since no client asks for one
+    /// by SNI.
     #[error(
         "{name:?} is no server name: expected a DNS name such as \"www.example.com\", or \"*.example.com\" for all names \
          of one more label; what is served to clients that ask for an address or for nothing is the fallback"
     )]
     Malformed {
-        /// As it was given.
+        /// The name as it was given.
         name: String,
     },
-    /// Two answers for one name.
+    /// The name is given twice.
     #[error("the server name {name:?} is given twice (case and a trailing dot make no difference)")]
     Duplicate {
-        /// As it was given the second time.
+        /// The name as it was given the second time.
         name: String,
     },
-    /// The acceptor for a name chooses by name itself, or is reloaded by itself.
+    /// The acceptor for a name chooses by server name itself, or comes from a `Reloader`.
     #[error(
         "the acceptor for {name} is itself reloaded, or chooses by name: give each name a plain acceptor, and reload \
          the whole"
     )]
     NotPlain {
-        /// As it was given; `the fallback` for the fallback.
+        /// The name as it was given, or `the fallback`.
         name: String,
     },
-    /// There is nothing to serve.
+    /// There is neither a name nor a fallback.
     #[error("no server name and no fallback: add one with `.name(\"www.example.com\", acceptor)`")]
     Empty,
 }

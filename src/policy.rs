@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// Go's five client authentication policies, under Go's names.
 ///
-/// They are the values of [`tls.ClientAuthType`] in Go's `crypto/tls`, and of Skipper's `-tls-client-auth` flag.
+/// They are the values of Go's [`tls.ClientAuthType`] in `crypto/tls`, and of Skipper's `-tls-client-auth` flag.
 ///
 /// | policy | asks | must answer | chain checked | in nginx |
 /// |---|---|---|---|---|
@@ -17,8 +17,8 @@ use std::str::FromStr;
 ///
 /// Every policy that asks also demands proof that the client holds the certificate's private key.
 ///
-/// The default is [`RequestClientCert`](Self::RequestClientCert), unlike Go's: a library whose purpose is to pass
-/// certificates on must ask for them. Under it a certificate says who the client *claims* to be; look at
+/// The default is [`RequestClientCert`](Self::RequestClientCert), unlike Go's: a library whose purpose is to forward
+/// certificates must ask for them. Under this policy a certificate says who the client *claims* to be; check
 /// [`PeerCertificates::verification`](crate::PeerCertificates::verification) before you believe it.
 ///
 /// ```
@@ -38,21 +38,21 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // Go has five, and promises not to change them.
 pub enum ClientAuthPolicy {
-    /// Do not ask. No client ever presents a certificate.
+    /// The server does not ask, so no client ever presents a certificate.
     NoClientCert,
-    /// Ask; take any certificate, or none. The chain decides nothing.
+    /// The server asks, and accepts any certificate, or none. Whether the certificate verifies makes no difference.
     #[default]
     RequestClientCert,
-    /// Ask; refuse clients without a certificate, take any other.
+    /// The server asks, refuses clients without a certificate, and accepts any certificate.
     RequireAnyClientCert,
-    /// Ask; take clients without a certificate, refuse those whose chain does not verify.
+    /// The server asks, accepts clients without a certificate, and refuses certificates that do not verify.
     VerifyClientCertIfGiven,
-    /// Ask; refuse every client without a certificate that verifies.
+    /// The server asks, and refuses every client without a certificate that verifies.
     RequireAndVerifyClientCert,
 }
 
 impl ClientAuthPolicy {
-    /// All five, in Go's order.
+    /// All five policies, in Go's order.
     pub const ALL: [Self; 5] = [
         Self::NoClientCert,
         Self::RequestClientCert,
@@ -61,7 +61,7 @@ impl ClientAuthPolicy {
         Self::RequireAndVerifyClientCert,
     ];
 
-    /// Go's name, as [`Display`](fmt::Display) prints it.
+    /// Returns Go's name, as [`Display`](fmt::Display) prints it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,7 +108,7 @@ impl fmt::Display for ClientAuthPolicy {
     }
 }
 
-/// Takes Go's names exactly, as Skipper's `-tls-client-auth` does, and the same words in kebab-case.
+/// Accepts Go's names exactly, as Skipper's `-tls-client-auth` does, and the same words in kebab-case.
 impl FromStr for ClientAuthPolicy {
     type Err = ParsePolicyError;
 
@@ -120,7 +120,7 @@ impl FromStr for ClientAuthPolicy {
     }
 }
 
-/// A name that is none of the five policies'. The message lists them.
+/// The error for a name that is not one of the five policies. Its message lists them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown client authentication policy {given:?}: expected NoClientCert, RequestClientCert, \

@@ -4,33 +4,33 @@ use http::Request;
 
 use super::certificates::PeerCertificates;
 use super::encoded::{EncodedHeaders, Headers, LayerId};
-use super::standing::{Fallen, Standing};
+use super::standing::{Demotion, Standing};
 #[cfg(feature = "tls")]
 use crate::host::ChosenPolicy;
 use crate::policy::ClientAuthPolicy;
 use crate::telemetry::ConnectionSpan;
 
-/// The version of TLS that was negotiated.
+/// The TLS version that was negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TlsVersion {
-    /// RFC 5246.
+    /// TLS 1.2 (RFC 5246).
     Tls12,
-    /// RFC 8446.
+    /// TLS 1.3 (RFC 8446).
     Tls13,
 }
 
-/// What the acceptor learned about one TLS connection: put on every request of it, as an extension.
+/// What the acceptor learned about one TLS connection. Every request of the connection carries it as an extension.
 ///
-/// It is there whether or not the client has a certificate, so that "no certificate" and "nobody looked" are two
-/// different things. It is a [`Layer`](tower_layer::Layer): `info.layer(service)` puts it on each request that
-/// `service` gets, which is all that a server without axum has to do. [`WithTlsConnectInfo`](crate::WithTlsConnectInfo)
-/// says what else that does.
+/// It is there whether or not the client presented a certificate, so that a request without a certificate can be told
+/// from one that came over no acceptor. It is a [`Layer`](tower_layer::Layer): `info.layer(service)` attaches it to
+/// each request that `service` gets, and is all that a server without axum needs.
+/// [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) says what else that does.
 ///
-/// A request's is true when the request begins. If the certificate expires while its connection is open, or a reload
-/// revokes it, later requests carry another one, which says so.
+/// The value on a request is true when the request begins. If the certificate expires while its connection is open, or
+/// a reload revokes it, later requests carry another value, which says so.
 ///
-/// A clone is a reference count.
+/// Cloning is cheap: it copies a reference-counted pointer.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -49,11 +49,11 @@ pub enum TlsVersion {
 #[derive(Clone, Debug)]
 pub struct TlsConnectInfo {
     connection: Arc<Connection>,
-    /// On a request: whether the headers that a reader of client certificates might believe have been taken off it.
+    /// On a request: whether the headers that a reader of client certificates might believe have been removed from it.
     screened: bool,
 }
 
-/// The mark on a request that carries no [`TlsConnectInfo`].
+/// Marks a request as screened, if it carries no [`TlsConnectInfo`].
 #[derive(Clone, Copy, Debug)]
 struct Screened;
 
@@ -69,72 +69,72 @@ struct Connection {
     host_policy: Option<ChosenPolicy>,
     headers: EncodedHeaders,
     span: ConnectionSpan,
-    /// `None` where nothing can change.
+    /// `None` if the standing of the connection can never change.
     standing: Option<Arc<dyn Standing>>,
-    fallen: OnceLock<Option<TlsConnectInfo>>,
+    demoted: OnceLock<Option<TlsConnectInfo>>,
 }
 
 impl TlsConnectInfo {
-    /// A connection on which the client presented these certificates, or none. The rest is unknown.
+    /// Describes a connection on which the client presented these certificates, or none. All else is unknown.
     ///
-    /// `ClientCertAcceptor` makes this itself; the constructor is for TLS stacks other than ours, and for tests.
+    /// `ClientCertAcceptor` makes this value itself; the constructor is for TLS stacks other than ours, and for tests.
     ///
-    /// With feature `tracing` it remembers the span that it is made in. As a [`Layer`](tower_layer::Layer) it has requests served within
-    /// that span.
+    /// With feature `tracing`, the value remembers the span in which it is made. As a [`Layer`](tower_layer::Layer) it
+    /// serves requests within that span.
     #[must_use]
     pub fn new(peer_certificates: Option<PeerCertificates>) -> Self {
         Self::from(Connection { peer_certificates, span: ConnectionSpan::current(), ..Connection::default() })
     }
 
-    /// The policy under which the client was, or was not, asked.
+    /// Sets the policy under which the client was, or was not, asked for a certificate.
     #[must_use]
     pub fn with_policy(self, policy: ClientAuthPolicy) -> Self {
         self.with(|connection| connection.policy = Some(policy))
     }
 
-    /// The name the client asked for (SNI).
+    /// Sets the name that the client asked for (SNI).
     #[must_use]
     pub fn with_server_name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.with(|connection| connection.server_name = Some(name))
     }
 
-    /// The protocol agreed on by ALPN, `h2` for example.
+    /// Sets the protocol that was agreed on by ALPN, `h2` for example.
     #[must_use]
     pub fn with_alpn_protocol(self, protocol: impl Into<Vec<u8>>) -> Self {
         let protocol = protocol.into();
         self.with(|connection| connection.alpn_protocol = Some(protocol))
     }
 
-    /// The version of TLS.
+    /// Sets the TLS version.
     #[must_use]
     pub fn with_protocol_version(self, version: TlsVersion) -> Self {
         self.with(|connection| connection.protocol_version = Some(version))
     }
 
-    /// Whether the session was resumed rather than made anew.
+    /// Sets whether the session was resumed.
     #[must_use]
     pub fn with_resumed(self, resumed: bool) -> Self {
         self.with(|connection| connection.resumed = resumed)
     }
 
-    /// What hosts the policy was chosen for. Only the acceptor says so: it made the choice.
+    /// Sets the hosts that the policy was chosen for. Only the acceptor knows them, since it made the choice.
     #[cfg(feature = "tls")]
     pub(crate) fn with_host_policy(self, policy: ChosenPolicy) -> Self {
         self.with(|connection| connection.host_policy = Some(policy))
     }
 
-    /// Who knows whether this is still true. Only the acceptor does.
+    /// Sets what can tell whether this information is still true. Only the acceptor has that.
     #[cfg(feature = "tls")]
     pub(crate) fn with_standing(self, standing: Arc<dyn Standing>) -> Self {
         self.with(|connection| connection.standing = Some(standing))
     }
 
-    /// What was made of it stays behind: what was changed may be in it.
+    /// Changes the connection, and drops everything that was derived from it and might contain what was changed.
     fn with(self, change: impl FnOnce(&mut Connection)) -> Self {
         let mut connection = Arc::unwrap_or_clone(self.connection);
         connection.headers = EncodedHeaders::default();
-        connection.fallen = OnceLock::new();
+        connection.demoted = OnceLock::new();
         change(&mut connection);
         Self::from(connection)
     }
@@ -143,9 +143,10 @@ impl TlsConnectInfo {
         Self { connection: Arc::new(connection), screened: false }
     }
 
-    /// Marks a request, whose known headers the caller takes, if nobody has before: whether that is so.
+    /// Marks a request as screened. Returns whether the caller is the first to do so, and must remove its known
+    /// headers.
     ///
-    /// Most requests carry their connection, which is a cheaper place for a mark than one of its own.
+    /// Most requests carry their `TlsConnectInfo`, in which a mark is cheaper than in an extension of its own.
     pub(crate) fn mark_screened<B>(request: &mut Request<B>) -> bool {
         let extensions = request.extensions_mut();
         match extensions.get_mut::<Self>() {
@@ -154,65 +155,67 @@ impl TlsConnectInfo {
         }
     }
 
-    /// Marks the request that this is on.
+    /// Marks the request that carries this value. Returns whether it was not marked before.
     pub(crate) fn mark(&mut self) -> bool {
         !std::mem::replace(&mut self.screened, true)
     }
 
-    /// Whether a request is marked.
+    /// Whether a request is marked as screened.
     pub(crate) fn is_screened<B>(request: &Request<B>) -> bool {
         let extensions = request.extensions();
         extensions.get::<Self>().is_some_and(|info| info.screened) || extensions.get::<Screened>().is_some()
     }
 
-    /// Puts it onto a request, and marks that.
+    /// Attaches this to a request, and marks the request as screened.
     pub(crate) fn insert_screened<B>(self, request: &mut Request<B>) {
         request.extensions_mut().insert(Self { screened: true, ..self });
     }
 
-    /// What the client presented, if anything.
+    /// Returns the certificates that the client presented. `None` if it presented none.
     #[must_use]
     pub fn peer_certificates(&self) -> Option<&PeerCertificates> {
         self.connection.peer_certificates.as_ref()
     }
 
-    /// The policy under which the client was, or was not, asked. `None` if the TLS stack did not say.
+    /// Returns the policy under which the client was, or was not, asked for a certificate. `None` if the TLS stack did
+    /// not say.
     #[must_use]
     pub fn policy(&self) -> Option<ClientAuthPolicy> {
         self.connection.policy
     }
 
-    /// The name the client asked for (SNI), lower-case.
+    /// Returns the name that the client asked for (SNI), if any.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         self.connection.server_name.as_deref()
     }
 
-    /// The protocol agreed on by ALPN, `h2` for example.
+    /// Returns the protocol that was agreed on by ALPN, `h2` for example.
     #[must_use]
     pub fn alpn_protocol(&self) -> Option<&[u8]> {
         self.connection.alpn_protocol.as_deref()
     }
 
-    /// The version of TLS. `None` if the TLS stack did not say.
+    /// Returns the TLS version. `None` if the TLS stack did not say.
     #[must_use]
     pub fn protocol_version(&self) -> Option<TlsVersion> {
         self.connection.protocol_version
     }
 
-    /// Whether the session was resumed. Its certificates were verified again all the same.
+    /// Whether the session was resumed. This crate's acceptor judges the certificates of a resumed session again.
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.connection.resumed
     }
 
-    /// What hosts the policy was chosen for. `None` if the TLS stack is not ours.
+    /// Returns the hosts that the policy was chosen for. `None` if the TLS stack is not ours.
     #[cfg(feature = "tls")]
     pub(crate) fn host_policy(&self) -> Option<&ChosenPolicy> {
         self.connection.host_policy.as_ref()
     }
 
-    /// The headers a layer writes for this connection, made by `encode` the first time that layer asks.
+    /// Returns the headers that a layer writes on this connection. `encode` makes them the first time that the layer
+    /// asks.
     pub(crate) fn headers_once(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
         self.connection.headers.get_or_init(layer, encode)
     }
@@ -221,23 +224,23 @@ impl TlsConnectInfo {
         &self.connection.span
     }
 
-    /// What a request that comes now is to carry: the same, or one that says that the certificate is no longer worth
+    /// Returns what the next request is to carry: this value, or one that says that the certificate is no longer worth
     /// what it was. `None` if a handshake would now be refused.
-    pub(crate) fn by_now(&self) -> Option<Self> {
+    pub(crate) fn current(&self) -> Option<Self> {
         let Some(standing) = &self.connection.standing else { return Some(self.clone()) };
-        if let Some(fallen) = self.connection.fallen.get() {
-            return fallen.clone();
+        if let Some(demoted) = self.connection.demoted.get() {
+            return demoted.clone();
         }
         match standing.check(self.server_name(), self.peer_certificates()) {
             Ok(()) => Some(self.clone()),
-            Err(fallen) => self.connection.fallen.get_or_init(|| self.fallen(fallen)).clone(),
+            Err(demotion) => self.connection.demoted.get_or_init(|| self.demote(demotion)).clone(),
         }
     }
 
-    /// Once per connection, with headers of its own.
-    fn fallen(&self, fallen: Fallen) -> Option<Self> {
-        match fallen {
-            Fallen::Unverified(reason) => {
+    /// Makes the value for later requests, once per connection. It encodes its own headers.
+    fn demote(&self, demotion: Demotion) -> Option<Self> {
+        match demotion {
+            Demotion::Unverified(reason) => {
                 #[cfg(feature = "tracing")]
                 tracing::info!(%reason, "the client certificate of an open connection does not verify any more");
                 let presented = self.peer_certificates()?.presented().to_vec();
@@ -247,7 +250,7 @@ impl TlsConnectInfo {
                     connection.standing = None;
                 }))
             }
-            Fallen::Refused(_reason) => {
+            Demotion::Refused(_reason) => {
                 #[cfg(feature = "tracing")]
                 tracing::info!(
                     reason = _reason,

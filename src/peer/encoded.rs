@@ -2,14 +2,14 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderName, HeaderValue};
 
-/// Tells the layers apart that write headers on one connection.
+/// Identifies a layer, among all that write headers on one connection.
 pub(crate) type LayerId = u64;
 
-/// Ready headers. A clone is a reference count, and so is a clone of each name and value. `None` if there is no way to
-/// write them that tells the truth, and the request must not be passed on.
+/// Encoded headers, which are cheap to clone. `None` if they can't be written truthfully, so that the request must not
+/// be passed on.
 pub(crate) type Headers = Option<Arc<Written>>;
 
-/// What a layer writes.
+/// The headers that a layer writes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) lines: Box<[(HeaderName, HeaderValue)]>,
@@ -17,7 +17,8 @@ pub(crate) struct Written {
     pub(crate) all_names: bool,
 }
 
-/// An append-only list of what each layer wrote: readable without a lock, and shared by all streams of a connection.
+/// An append-only list of the headers of each layer. It is read without a lock, and shared by all streams of a
+/// connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EncodedHeaders(OnceLock<Box<EncodedBy>>);
 
@@ -29,10 +30,11 @@ struct EncodedBy {
 }
 
 impl EncodedHeaders {
-    /// Nobody stacks more layers than this. A program that makes a new layer for each request must not fill memory.
+    /// The most layers whose headers are kept. Nobody stacks more, and a program that makes a new layer for each
+    /// request must not fill memory.
     const MAX: usize = 8;
 
-    /// What `layer` wrote, made by `encode` the first time it asks.
+    /// Returns the headers of `layer`. `encode` makes them the first time that the layer asks.
     pub(super) fn get_or_init(&self, layer: LayerId, encode: impl Fn() -> Headers) -> Headers {
         let mut slot = self;
         for _ in 0..Self::MAX {

@@ -1,4 +1,4 @@
-//! What the handshake found out about the peer: its certificates, and what they are worth.
+//! What the handshake found out about the peer: its certificates, and whether they were verified.
 
 mod certificates;
 mod connection;
@@ -14,5 +14,5 @@ pub(crate) use encoded::{Headers, LayerId, Written};
 #[cfg(feature = "x509")]
 pub(crate) use proxied::{ADVICE as PROXIED_ADVICE, Proxied};
 #[cfg(feature = "tls")]
-pub(crate) use standing::{Fallen, Standing};
+pub(crate) use standing::{Demotion, Standing};
 pub use verification::{UnverifiedReason, Verification};

@@ -1,17 +1,18 @@
-//! Requests whose client is told of by a proxy.
+//! Marks requests whose client is known only from what a proxy says.
 
 use http::Extensions;
 
 use super::connection::TlsConnectInfo;
 use crate::identity::ClientIdentity;
 
-/// On every request that a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) saw, trusted or not:
-/// who is at the other end of this connection is a hop on the client's way, and never the client.
+/// Marks every request that a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) saw, trusted or
+/// not: the peer of its connection is a hop on the client's way, and never the client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proxied;
 
 impl Proxied {
-    /// Who was let in further out by the certificate of this connection is the hop too, so that identity goes.
+    /// Marks a request, and removes an identity that an outer rule took from this connection's certificate: it is the
+    /// hop's.
     pub(crate) fn mark(extensions: &mut Extensions) {
         if is_of_this_connection(extensions) {
             extensions.remove::<ClientIdentity>();

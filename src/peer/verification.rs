@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// What a certificate is worth: nginx's `$ssl_client_verify` as a type.
+/// Whether a certificate was verified: nginx's `$ssl_client_verify` as a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // a third answer would be a change every reader must see
 pub enum Verification {
-    /// The configured roots and CRLs verified it for this connection.
+    /// The configured roots and CRLs verified the certificate. If a proxy forwarded it, the proxy says so.
     Verified,
-    /// They did not, and this is why. The client still holds its private key.
+    /// The certificate was not verified, for this reason. The client still holds its private key.
     Unverified(UnverifiedReason),
 }
 
-/// As nginx prints it: `SUCCESS`, or `FAILED:` and the reason.
+/// Displays as nginx does: `SUCCESS`, or `FAILED:` and the reason.
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -20,50 +20,50 @@ impl fmt::Display for Verification {
     }
 }
 
-/// Why a certificate is not verified. Prints OpenSSL's words where OpenSSL has them, since operators know those from
-/// nginx's and Apache's logs.
+/// Explains why a certificate is not verified. Displays OpenSSL's words where OpenSSL has them, since operators know
+/// those from the logs of nginx and Apache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnverifiedReason {
-    /// Nothing was configured to verify it with, or a proxy forwarded it without a verdict.
+    /// There was no client CA to verify the certificate with, or a proxy or another TLS stack gave no verdict on it.
     NotChecked,
-    /// The proxy that forwarded it says that it is not verified, for a reason that is none of these.
+    /// The proxy that forwarded the certificate says that it is not verified, for a reason that is not in this list.
     FailedAtProxy,
-    /// No path to a configured root; self-signed certificates and missing intermediates end here too.
+    /// There is no path to a configured root. Self-signed certificates and missing intermediates end here too.
     UnknownIssuer,
-    /// Past its `notAfter`, or one of its issuers is.
+    /// The certificate, or one of its issuers, is past its `notAfter`.
     Expired,
-    /// Before its `notBefore`, or one of its issuers is.
+    /// The certificate, or one of its issuers, is before its `notBefore`.
     NotYetValid,
-    /// On a CRL.
+    /// The certificate, or one of its issuers, is on a CRL.
     Revoked,
-    /// CRLs are configured, and none of them speaks for it.
+    /// CRLs are configured, and none of them covers the certificate or one of its issuers.
     UnknownRevocationStatus,
-    /// A CRL that speaks for its issuer is out of date.
+    /// The CRL that covers the certificate, or one of its issuers, is past its `nextUpdate`.
     ExpiredCrl,
-    /// The CRLs that speak for its issuer are all from the future.
+    /// The CRLs that cover the certificate, or one of its issuers, are all before their `thisUpdate`.
     CrlNotYetValid,
-    /// Its key usage or extended key usage does not allow client authentication.
+    /// The certificate's key usage or extended key usage does not allow client authentication.
     NotForClientAuth,
-    /// A CA certificate used as the client's own.
+    /// The client's own certificate is a CA certificate.
     CaUsedAsEndEntity,
-    /// A name or path length constraint of an issuer forbids it.
+    /// A name constraint or path length constraint of an issuer is violated.
     ConstraintViolated,
-    /// An issuer constrains names of a kind that it has and that the verifier can't compare, which are all but DNS names
-    /// and IP addresses. Whether it keeps to the constraint is not known.
+    /// An issuer constrains names of a kind that the chain has and that the verifier can't compare, which is any kind
+    /// but DNS names and IP addresses. Whether the constraint is violated is not known.
     UnsupportedConstraint,
-    /// A signature in the chain does not fit, or its algorithm is not supported.
+    /// A signature in the chain is wrong, or its algorithm is not supported.
     BadSignature,
-    /// X.509 version 1, which has no extensions that could say what it is for, or the short-lived version 2.
+    /// The certificate is X.509 version 1 or 2, which have no extensions that could say what it is for.
     UnsupportedVersion,
-    /// A critical extension that the verifier does not know.
+    /// The certificate, or one of its issuers, has a critical extension that the verifier does not know.
     Unsupported,
-    /// Anything else.
+    /// Any other reason, such as a certificate that is malformed.
     Invalid,
 }
 
 impl UnverifiedReason {
-    /// The words, printable ASCII.
+    /// Returns the reason in words, in printable ASCII.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl UnverifiedReason {
         Self::Invalid,
     ];
 
-    /// The reason that a proxy tells in these words.
+    /// Returns the reason that a proxy gives in these words.
     pub(crate) fn from_words(words: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == words)
     }
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Whoever adds a reason and forgets the list is told here: `as_str` is a match that has them all.
+    /// Fails if a reason is added to `as_str`, which is a complete match, and not to the list.
     #[test]
     fn a_proxys_word_for_any_reason_is_that_reason() {
         let arms = include_str!("verification.rs").lines().filter_map(|line| {

@@ -1,4 +1,4 @@
-//! A TLS stack's own account of a connection, taken for this crate's.
+//! Adopts what another TLS stack says about a connection.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -9,13 +9,13 @@ use tower_service::Service;
 
 use crate::peer::TlsConnectInfo;
 
-/// Puts a [`TlsConnectInfo`] on each request that has none, made of what another TLS stack has put into the request's
-/// extensions.
+/// Attaches a [`TlsConnectInfo`] to each request that has none, made from what another TLS stack has put into the
+/// request's extensions.
 ///
-/// It belongs around every layer and handler that is to see the client's certificate, in a server that shakes hands with
-/// an acceptor other than this crate's. For axum-server's own acceptor there is `AdoptConnectInfoLayer::axum_server()`
-/// (feature `axum-server`), for tonic's TLS `AdoptConnectInfoLayer::tonic()` (feature `tonic`), and for any other a
-/// function of the extensions:
+/// Use it in a server whose handshakes are performed by another acceptor than this crate's, around every layer and
+/// handler that needs the client's certificate. For axum-server's own acceptor there is
+/// `AdoptConnectInfoLayer::axum_server()` (feature `axum-server`), for tonic's TLS `AdoptConnectInfoLayer::tonic()`
+/// (feature `tonic`), and for any other stack pass a function of the extensions:
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,10 +41,10 @@ use crate::peer::TlsConnectInfo;
 /// # let _ = app;
 /// ```
 ///
-/// Such a stack tells which certificates the client presented, and not what they are worth. They are
-/// [`NotChecked`](crate::UnverifiedReason::NotChecked), whatever the stack was configured to verify, so a rule that asks
-/// for a verified certificate lets none of them in. [`ClientCertLayer`](crate::ClientCertLayer) encodes its headers anew
-/// for each request. This crate's acceptor gives a verdict, and needs no such layer.
+/// Such a stack tells which certificates the client presented, and not whether they verify. They are
+/// [`NotChecked`](crate::UnverifiedReason::NotChecked), whatever the stack was configured to verify, so a rule that
+/// asks for a verified certificate lets none of them in. [`ClientCertLayer`](crate::ClientCertLayer) encodes its
+/// headers anew for each request. This crate's acceptor gives a verdict, and needs no such layer.
 #[derive(Clone, Copy)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AdoptConnectInfoLayer<F> {
@@ -55,7 +55,7 @@ impl<F> AdoptConnectInfoLayer<F>
 where
     F: Fn(&Extensions) -> Option<TlsConnectInfo>,
 {
-    /// A layer that asks `read` about each request without a [`TlsConnectInfo`].
+    /// Makes a layer that calls `read` for each request without a [`TlsConnectInfo`].
     pub const fn new(read: F) -> Self {
         Self { read }
     }
@@ -69,7 +69,7 @@ impl<S, F: Clone> Layer<S> for AdoptConnectInfoLayer<F> {
     }
 }
 
-/// The service of [`AdoptConnectInfoLayer`].
+/// The service that [`AdoptConnectInfoLayer`] makes.
 #[derive(Clone)]
 pub struct AdoptConnectInfo<S, F> {
     inner: S,
@@ -91,7 +91,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let extensions = request.extensions();
-        // An acceptor of this crate knows more.
+        // One that is there already is kept, since this crate's acceptor knows more.
         if extensions.get::<TlsConnectInfo>().is_none() {
             if let Some(info) = (self.read)(extensions) {
                 request.extensions_mut().insert(info);

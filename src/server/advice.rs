@@ -1,4 +1,5 @@
-//! A server that is not set up for what its handlers ask: who runs it is told what to write, and its clients are not.
+//! Answers for a server that is not set up for what its handlers ask: the log says what to write, and the response says
+//! nothing.
 
 use std::fmt;
 #[cfg(feature = "tracing")]
@@ -10,10 +11,10 @@ use http::StatusCode;
 #[cfg(feature = "tracing")]
 use crate::telemetry::limit::{Limit, limited};
 
-/// One thing that can be missing.
+/// One mistake in the setup of a server.
 #[derive(Debug)]
 pub(crate) struct Advice {
-    /// Each client can cause it, and to say it ten times and then once a second is enough.
+    /// Every client can trigger the warning, so it is logged ten times, and then once a second.
     #[cfg(feature = "tracing")]
     limit: Limit,
 }
@@ -26,7 +27,7 @@ impl Advice {
         }
     }
 
-    /// An empty response with status 500, and a warning with the text.
+    /// Returns an empty response with status 500, and logs the text as a warning.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
     pub(crate) fn answer(&self, text: &dyn fmt::Display) -> Response {
         #[cfg(feature = "tracing")]

@@ -1,5 +1,5 @@
-//! `axum::serve` over TLS: a listener that shakes hands off the accept loop, and the service that tells each request
-//! what the handshake found out.
+//! `axum::serve` over TLS: a listener that performs handshakes outside of the accept loop, and the service that
+//! attaches to each request what its handshake found out.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -31,10 +31,10 @@ use crate::tls::ClientCertAcceptor;
 
 /// A [`Listener`] for [`axum::serve()`] that speaks TLS.
 ///
-/// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody. One that fails is
-/// an event (feature `tracing`): at level `info` if the client was refused for its certificate, at `debug` otherwise. The
-/// listener goes on. Dropping it, which is what axum does at the start of a graceful shutdown, cuts handshakes that are
-/// not finished.
+/// Each handshake runs in a task of its own, so that a slow, silent or hostile client delays nobody else. If a
+/// handshake fails, the listener goes on, and emits an event (feature `tracing`): at level `info` if the client was
+/// refused for its certificate, at `debug` otherwise. Dropping the listener, as axum does at the start of a graceful
+/// shutdown, cuts off unfinished handshakes.
 ///
 /// HTTP/2 needs `alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()]` in the rustls configuration, and axum's
 /// feature `http2`.
@@ -60,27 +60,27 @@ pub struct TlsListener<L: Listener> {
     local_addr: io::Result<L::Addr>,
     acceptor: ClientCertAcceptor,
     handshakes: JoinSet<Option<Connected<L>>>,
-    /// The same handshakes, oldest first, with some that are finished.
+    /// Handles to the same handshakes, oldest first. Some of them may be finished.
     oldest_first: VecDeque<AbortHandle>,
     max_handshakes: usize,
 }
 
-/// The listener below, between two connections or on its way to the next.
+/// The inner listener: between two connections, or accepting the next.
 ///
-/// A listener that has run out of file descriptors says so and waits a second, as axum's do, within the future of its
-/// `accept`. If that were dropped whenever a handshake is finished, so would be the wait: the log would fill at the
-/// speed of the clients. So a future that has begun is kept, whatever else happens, until it is done.
+/// A listener that has run out of file descriptors logs that and waits a second, as axum's do, within the future of its
+/// `accept`. If that future were dropped each time a handshake finishes, the wait would be cut short, and the log would
+/// fill at the speed of the clients. So the future is kept until it is done, whatever else happens.
 enum Inner<L: Listener> {
     Idle(L),
     Accepting(Accepting<L>),
-    /// For as long as it takes to get from one to the other.
+    /// A placeholder, while the listener moves into the future.
     Lost,
 }
 
 type Accepting<L> = Pin<Box<dyn Future<Output = (L, <L as Listener>::Io, <L as Listener>::Addr)> + Send>>;
 
 impl<L: Listener> Inner<L> {
-    /// Cancel-safe, even if the listener below is not.
+    /// Cancel-safe, even if the inner listener is not.
     async fn accept(&mut self) -> (L::Io, L::Addr) {
         if let Self::Idle(_) = self {
             if let Self::Idle(mut listener) = std::mem::replace(self, Self::Lost) {
@@ -97,11 +97,11 @@ impl<L: Listener> Inner<L> {
     }
 }
 
-/// A connection after its handshake.
+/// A connection whose handshake has succeeded, with the client's address.
 type Connected<L> = (TlsStream<Captured<<L as Listener>::Io>>, <L as Listener>::Addr);
 
 impl<L: Listener> TlsListener<L> {
-    /// Accepts connections from `inner`, a [`TcpListener`](tokio::net::TcpListener) for example.
+    /// Makes a listener that accepts connections from `inner`, a [`TcpListener`](tokio::net::TcpListener) for example.
     pub fn new(inner: L, acceptor: ClientCertAcceptor) -> Self {
         Self {
             local_addr: inner.local_addr(),
@@ -113,10 +113,10 @@ impl<L: Listener> TlsListener<L> {
         }
     }
 
-    /// The most handshakes under way at a time: 16,384 unless set, which take about 15 KiB each.
+    /// Sets how many handshakes may be under way at a time. The default is 16,384; each takes about 15 KiB.
     ///
-    /// Beyond it the oldest gives way to the newest: an honest client is done in milliseconds, so the oldest is not
-    /// one. A small number would let few attackers keep everybody out.
+    /// When there are more, the oldest is aborted in favour of the newest: an honest client finishes in milliseconds,
+    /// so the oldest is not one. A small limit would let a few attackers keep everybody out.
     #[must_use]
     pub fn max_handshakes(mut self, max: usize) -> Self {
         self.max_handshakes = max.max(1);
@@ -139,7 +139,7 @@ where
                 Ok((stream, info)) => {
                     #[cfg(feature = "tracing")]
                     record(&info);
-                    // It is new, so it is empty.
+                    // The cell was made above, so it is empty and this can't fail.
                     let _ = stream.get_ref().0.info.set(info);
                     Some((stream, address))
                 }
@@ -160,14 +160,15 @@ where
                 oldest.abort();
             }
         }
-        // A finished task is freed when its last handle goes. Now and then is often enough, and cheap.
+        // A finished task is freed when its last handle is dropped. Cleaning up now and then is cheap, and often
+        // enough.
         if self.oldest_first.len() > 2 * self.handshakes.len() + 64 {
             self.oldest_first.retain(|handshake| !handshake.is_finished());
         }
     }
 }
 
-/// Notes in the connection's span what the handshake found out.
+/// Records in the connection's span what the handshake found out.
 #[cfg(feature = "tracing")]
 fn record(info: &TlsConnectInfo) {
     let span = tracing::Span::current();
@@ -188,13 +189,13 @@ where
     type Io = TlsStream<Captured<L::Io>>;
     type Addr = L::Addr;
 
-    /// Cancel-safe, as axum needs it: what has arrived is kept in the listener.
+    /// Cancel-safe, as axum requires: the listener keeps connections that have arrived.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             tokio::select! {
                 (io, address) = self.inner.accept() => self.shake_hands(io, address),
                 Some(handshake) = self.handshakes.join_next() => {
-                    // An error means that it was cut, to give way to a newer one.
+                    // An error means that the handshake was aborted in favour of a newer one.
                     if let Ok(Some(connection)) = handshake {
                         return connection;
                     }
@@ -203,7 +204,7 @@ where
         }
     }
 
-    /// The address that the listener below had when it was given to [`TlsListener::new`].
+    /// Returns the address that the inner listener had when it was passed to [`TlsListener::new`].
     fn local_addr(&self) -> io::Result<Self::Addr> {
         match &self.local_addr {
             Ok(address) => Ok(address.clone()),
@@ -226,10 +227,10 @@ where
     }
 }
 
-/// The transport under a [`TlsListener`]'s streams: the socket, and what the handshake on it found out.
+/// The transport below a [`TlsListener`]'s streams: the socket, and what the handshake on it found out.
 ///
-/// `axum::serve` hands a connection's stream to the service that it makes, and nothing else, so the stream is where
-/// this travels.
+/// `axum::serve` passes a connection's stream to the make-service, and nothing else, so the result of the handshake
+/// travels in the stream.
 #[derive(Debug)]
 pub struct Captured<IO> {
     io: IO,
@@ -237,13 +238,13 @@ pub struct Captured<IO> {
 }
 
 impl<IO> Captured<IO> {
-    /// The socket.
+    /// Returns the socket.
     #[must_use]
     pub fn get_ref(&self) -> &IO {
         &self.io
     }
 
-    /// What the handshake found out; `None` while it lasts.
+    /// Returns what the handshake found out. `None` until the handshake is done.
     #[must_use]
     pub fn tls_connect_info(&self) -> Option<&TlsConnectInfo> {
         self.info.get()
@@ -286,14 +287,14 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
     }
 }
 
-/// Makes `axum::serve` put [`TlsConnectInfo`] on every request to `service`, and `ConnectInfo` with the client's
-/// address, as `into_make_service_with_connect_info` would.
+/// Makes `axum::serve` attach [`TlsConnectInfo`] to every request to `service`, and `ConnectInfo` with the client's
+/// address, as `into_make_service_with_connect_info` does.
 ///
-/// Headers that a reader of client certificates might believe are taken off every request, and those for hosts that the
-/// connection's policy was not chosen for, or whose certificate has expired since, are refused: see
-/// [`WithTlsConnectInfo`].
+/// Every header that a reader of client certificates might believe is removed from each request. A request is refused
+/// if it is for a host with another policy than the connection's, or if a new handshake would no longer accept the
+/// client's certificate. See [`WithTlsConnectInfo`].
 ///
-/// It works on a [`TlsListener`], and on whatever wraps one and keeps its streams.
+/// It works on a [`TlsListener`], and on any wrapper around one that keeps its streams.
 ///
 /// ```no_run
 /// use axum::{Router, extract::ConnectInfo, routing::get};
@@ -306,7 +307,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Captured<IO> {
 ///     format!("{address} over {:?}", tls.protocol_version())
 /// }
 ///
-/// // Around the whole app: a router's own `layer` misses what is added to it later.
+/// // Put the layer around the whole app: a router's own `layer` misses routes that are added later.
 /// let app = ClientCertLayer::new().layer(Router::new().route("/", get(hello)));
 /// axum::serve(listener, make_service(app)).await
 /// # }
@@ -315,7 +316,7 @@ pub fn make_service<S>(service: S) -> MakeService<S> {
     MakeService { service }
 }
 
-/// Made by [`make_service`].
+/// The make-service that [`make_service`] returns.
 #[derive(Clone, Debug)]
 pub struct MakeService<S> {
     service: S,
@@ -336,7 +337,7 @@ where
     }
 
     fn call(&mut self, stream: IncomingStream<'a, L>) -> Self::Future {
-        // A stream that a listener hands out has been through its handshake.
+        // A `TlsListener` only hands out streams whose handshake is done, so the default is never used.
         let info = stream.io().get_ref().0.tls_connect_info().cloned();
         let info = info.unwrap_or_else(|| TlsConnectInfo::new(None));
         let address = Extension(ConnectInfo(stream.remote_addr().clone()));

@@ -1,4 +1,4 @@
-//! `axum-server`: the acceptor as an [`Accept`].
+//! `axum-server`: implements its trait [`Accept`] for the acceptor.
 
 use std::any::Any;
 use std::io;
@@ -18,10 +18,12 @@ use super::connect_info::WithTlsConnectInfo;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::tls::{AcceptError, ClientCertAcceptor};
 
-/// For `axum_server::Server::acceptor`: every request then carries a [`TlsConnectInfo`](crate::TlsConnectInfo).
+/// Pass the acceptor to `axum_server::Server::acceptor`, and every request carries a
+/// [`TlsConnectInfo`](crate::TlsConnectInfo).
 ///
-/// Unlike with that crate's own acceptor, the certificates come with a verdict, sessions are not resumed past the
-/// verifier, headers are encoded once per connection, and requests for a host with another policy are refused with 421.
+/// axum-server's own acceptor captures certificates too. With this one, they come with a verdict, the verifier also
+/// judges resumed sessions, headers are encoded once per connection, and requests for a host with another policy are
+/// refused with 421.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};
@@ -50,7 +52,7 @@ where
             let peer = (&stream as &dyn Any).downcast_ref().and_then(|tcp: &TcpStream| tcp.peer_addr().ok());
             let (stream, info) = match peer {
                 Some(peer) => acceptor.accept_from(stream, peer).await?,
-                // The method of that name which is not this one.
+                // The inherent method `accept`, and not this one.
                 None => Self::accept(&acceptor, stream).await?,
             };
             Ok((stream, info.layer(service)))
@@ -59,7 +61,7 @@ where
 }
 
 impl From<AcceptError> for io::Error {
-    /// An `io::Error` stays what it is; what is inside any other can be got back by downcasting.
+    /// Returns the error itself if it is an `io::Error`. Any other error can be recovered by downcasting.
     fn from(error: AcceptError) -> Self {
         match error {
             AcceptError::Handshake(error) => error,
@@ -69,11 +71,11 @@ impl From<AcceptError> for io::Error {
     }
 }
 
-/// Reads axum-server's account of a connection.
+/// The function that reads axum-server's `TlsInfo`.
 type FromAxumServer = fn(&Extensions) -> Option<TlsConnectInfo>;
 
 impl AdoptConnectInfoLayer<FromAxumServer> {
-    /// Reads the `TlsInfo` that axum-server's own `RustlsAcceptor` captures.
+    /// Makes a layer that reads the `TlsInfo` that axum-server's own `RustlsAcceptor` captures.
     pub const fn axum_server() -> Self {
         Self::new(from_tls_info)
     }

@@ -1,5 +1,5 @@
-//! The door through which requests come in from a connection, whatever the server: `make_service`, axum-server and
-//! hyper by hand share it.
+//! The service through which the requests of a connection enter, on any server: `make_service`, axum-server and hyper
+//! by hand all use it.
 
 use std::task::{Context, Poll};
 
@@ -21,21 +21,22 @@ impl<S> Layer<S> for TlsConnectInfo {
     }
 }
 
-/// Lets the requests of one connection in. Made by [`TlsConnectInfo`]'s [`Layer`].
+/// Attaches a connection's [`TlsConnectInfo`] to its requests. Made by [`TlsConnectInfo`], which is a [`Layer`] and has
+/// an example.
 ///
-/// For each request:
+/// It does the following for each request:
 ///
-/// 1. Every header that some reader of client certificates might believe is taken off it, in any spelling
-///    ([the table](crate#headers-that-nobody-may-send)), so that a route which a layer misses, such as a `fallback`
-///    that was added after it, sees no forged one. [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer)
-///    and [`Dialect::keep`](crate::dialect::Dialect::keep) still see what came in.
-/// 2. If the connection's certificate is no longer worth what it was, because it has expired or a reload has revoked it
-///    or removed its CA, the request carries a `TlsConnectInfo` that says so. If a handshake would now be refused, the
-///    request is refused: `421 Misdirected Request`, on which a client tries again over a new connection, and an
-///    HTTP/1.1 connection is closed.
-/// 3. A request for a host with another policy than that of the connection is refused: see
-///    [`RefuseMisdirectedLayer`](crate::RefuseMisdirectedLayer), whose work this does.
-/// 4. The [`TlsConnectInfo`] is put into its extensions.
+/// 1. It removes every header that some reader of client certificates might believe, in any spelling ([the
+///    table](crate#headers-that-nobody-may-send)). A route that a layer misses, such as a `fallback` that was added
+///    after it, then sees no forged header. [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer)
+///    and [`Dialect::keep`](crate::dialect::Dialect::keep) still see the headers that came in.
+/// 2. It checks whether the connection's certificate is still worth what it was. If the certificate has expired, or a
+///    reload has revoked it or removed its CA, the request carries a `TlsConnectInfo` that says so. If a handshake
+///    would now be refused, so is the request, with `421 Misdirected Request`, after which a client tries again over a
+///    new connection. An HTTP/1.1 connection is closed.
+/// 3. It refuses a request for a host with another policy than the connection's, as
+///    [`RefuseMisdirectedLayer`](crate::RefuseMisdirectedLayer) does.
+/// 4. It puts the [`TlsConnectInfo`] into the request's extensions.
 #[derive(Clone, Debug)]
 pub struct WithTlsConnectInfo<S> {
     inner: S,
@@ -61,7 +62,7 @@ where
         if !TlsConnectInfo::is_screened(&request) {
             strip::screen(&mut request);
         }
-        let Some(info) = self.info.by_now() else {
+        let Some(info) = self.info.current() else {
             let close = request.version() <= Version::HTTP_11;
             return ResponseFuture::refused(Rejection { status: StatusCode::MISDIRECTED_REQUEST, close });
         };

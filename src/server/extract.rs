@@ -9,7 +9,9 @@ use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::policy::ClientAuthPolicy;
 use crate::server::advice::Advice;
 
-/// The connection a request came over: behind a proxy, the proxy's. Rejects with 500 if nothing puts it on requests.
+/// Extracts the connection that a request came over: behind a proxy, the proxy's.
+///
+/// Rejects with 500 if nothing attaches `TlsConnectInfo` to requests.
 impl<S: Sync> FromRequestParts<S> for TlsConnectInfo {
     type Rejection = MissingTlsConnectInfo;
 
@@ -18,13 +20,15 @@ impl<S: Sync> FromRequestParts<S> for TlsConnectInfo {
     }
 }
 
-/// The certificates the client presented on this connection. Rejects with 401 if it has none, and with 500 if it can't
-/// have any, because of how the server is set up.
+/// Extracts the certificates that the client presented on this connection.
 ///
-/// They are those of the connection itself. Behind a proxy that is the proxy's, and the client's are a
+/// Rejects with 401 if the client presented none, and with 500 if it could not present any because of how the server is
+/// set up.
+///
+/// The certificates are those of the connection itself. Behind a proxy they are the proxy's; the client's are in a
 /// [`ForwardedClientCert`](crate::forwarded::ForwardedClientCert).
 ///
-/// Whether they were *verified* is a question of its own: see [`PeerCertificates::verification`].
+/// A certificate need not be *verified* to be extracted: see [`PeerCertificates::verification`].
 impl<S: Sync> FromRequestParts<S> for PeerCertificates {
     type Rejection = PeerCertificatesRejection;
 
@@ -38,7 +42,8 @@ impl<S: Sync> FromRequestParts<S> for PeerCertificates {
     }
 }
 
-/// `None` if the client presented no certificate. Rejects with 500 if nobody looked.
+/// Extracts `None` if the client presented no certificate. Rejects with 500 if nothing attaches `TlsConnectInfo` to
+/// requests.
 impl<S: Sync> OptionalFromRequestParts<S> for PeerCertificates {
     type Rejection = MissingTlsConnectInfo;
 
@@ -48,8 +53,9 @@ impl<S: Sync> OptionalFromRequestParts<S> for PeerCertificates {
     }
 }
 
-/// Nothing puts [`TlsConnectInfo`] on requests: the server is not set up for it. Status 500; what to write is in the log,
-/// and in this error's text, and not in the response.
+/// The rejection if nothing attaches [`TlsConnectInfo`] to requests, because the server is not set up for it.
+///
+/// The response has status 500 and an empty body. The log and this error's text say what to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the request carries no TlsConnectInfo: serve the app with `axum::serve(TlsListener::new(listener, acceptor), \
@@ -66,21 +72,21 @@ impl IntoResponse for MissingTlsConnectInfo {
     }
 }
 
-/// Why there are no [`PeerCertificates`] for a handler.
+/// Explains why a handler gets no [`PeerCertificates`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerCertificatesRejection {
-    /// The client presented none. Status 401, as in Skipper.
+    /// The client presented no certificate. Status 401, as in Skipper.
     #[error("a client certificate is needed here, and none was presented in the TLS handshake")]
     NoCertificate,
-    /// The server's policy is not to ask for one. Status 500; what to write is in the log, and in this error's text, and
-    /// not in the response.
+    /// The server's policy is not to ask for a certificate. The response has status 500 and an empty body; the log and
+    /// this error's text say what to write.
     #[error(
         "a client certificate is needed here, and the server never asks for one: its policy is NoClientCert. Build the \
          verifier with `ClientAuthPolicy::RequestClientCert.verifier()`, or another policy that asks"
     )]
     NeverAsked,
-    /// Nobody looked. Status 500.
+    /// Nothing attaches [`TlsConnectInfo`] to requests. Status 500.
     #[error(transparent)]
     MissingTlsConnectInfo(#[from] MissingTlsConnectInfo),
 }

@@ -1,4 +1,4 @@
-//! axum extractors for who the client is.
+//! axum extractors for the identity of the client.
 
 use std::fmt;
 
@@ -12,16 +12,18 @@ use super::extract::PeerCertificatesRejection;
 use crate::identity::{ClientIdentity, IdentityError};
 use crate::peer::{PROXIED_ADVICE, PeerCertificates, Proxied, UnverifiedReason, Verification};
 
-/// Who the client is: behind [`RequireClientCert`](crate::RequireClientCert), the identity it let in, wherever that
-/// came from; elsewhere, that of this TLS connection, if it was verified.
+/// Extracts the identity of the client.
 ///
-/// Behind a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) this TLS connection is a proxy's,
-/// and not the client's. There it is the identity that a [`RequireClientCert`](crate::RequireClientCert) with the source
-/// [`FromForwarded`](crate::forwarded::FromForwarded) has let in, and without one it is refused with status 500 and a
-/// log line.
+/// Behind [`RequireClientCert`](crate::RequireClientCert), this is the identity that it let in, wherever that came
+/// from. Elsewhere, it is the identity in the certificate of this TLS connection, if that was verified.
 ///
-/// It never comes from an unverified certificate, unless a rule on the route said in its name that this is enough. To
-/// look at one regardless, take [`PeerCertificates`] and ask it for its [`identity`](PeerCertificates::identity).
+/// Behind a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer), the TLS connection is a proxy's
+/// and not the client's. There only a [`RequireClientCert`](crate::RequireClientCert) with the source
+/// [`FromForwarded`](crate::forwarded::FromForwarded) provides an identity; without one, the extractor rejects with
+/// status 500 and logs what to write.
+///
+/// The identity never comes from an unverified certificate, unless a rule on the route says in its name that this is
+/// enough. To read an unverified one, extract [`PeerCertificates`] and call [`identity`](PeerCertificates::identity).
 impl<S: Sync> FromRequestParts<S> for ClientIdentity {
     type Rejection = ClientIdentityRejection;
 
@@ -40,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for ClientIdentity {
     }
 }
 
-/// `None` if the client presented no certificate. Rejects one that was not verified, or that can't be read.
+/// Extracts `None` if the client presented no certificate. Rejects in all other cases in which `ClientIdentity` does.
 impl<S: Sync> OptionalFromRequestParts<S> for ClientIdentity {
     type Rejection = ClientIdentityRejection;
 
@@ -53,11 +55,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClientIdentity {
     }
 }
 
-/// Why there is no [`ClientIdentity`] for a handler.
+/// Explains why a handler gets no [`ClientIdentity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientIdentityRejection {
-    /// There is no certificate: status 401; or there can't be one: status 500.
+    /// The client presented no certificate (status 401), or could not present one (status 500).
     #[error(transparent)]
     NoCertificate(#[from] PeerCertificatesRejection),
     /// The certificate was not verified. Status 403.
@@ -66,8 +68,8 @@ pub enum ClientIdentityRejection {
     /// The certificate can't be read. Status 403.
     #[error("the client certificate cannot be read: {0}")]
     Unreadable(#[from] IdentityError),
-    /// The certificate of this connection is a proxy's, and nobody was let in by what the proxy says. Status 500; what to
-    /// write is in the log, and in this error's text, and not in the response.
+    /// The connection's certificate is a proxy's, and no rule let a client in by what the proxy says. The response has
+    /// status 500 and an empty body; the log and this error's text say what to write.
     #[error("who the client is was never asked: {PROXIED_ADVICE}")]
     ProxyConnection,
 }
@@ -85,7 +87,7 @@ impl IntoResponse for ClientIdentityRejection {
     }
 }
 
-/// A type of your own, made from the [`ClientIdentity`] by its [`TryFrom`].
+/// Extracts a type of your own, made from the [`ClientIdentity`] by its [`TryFrom`].
 ///
 /// ```
 /// use axum::http::StatusCode;
@@ -93,7 +95,7 @@ impl IntoResponse for ClientIdentityRejection {
 /// use tower_client_cert::ClientIdentity;
 /// use tower_client_cert::Identified;
 ///
-/// /// A service of the shop's, by the path of its SPIFFE ID.
+/// /// A service of the shop, named by the path of its SPIFFE ID.
 /// struct Service(String);
 ///
 /// impl TryFrom<ClientIdentity> for Service {
@@ -131,13 +133,13 @@ where
     }
 }
 
-/// Why there is no [`Identified`] for a handler.
+/// Explains why a handler gets no [`Identified`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentifiedRejection<E> {
-    /// There is no identity.
+    /// There is no identity to convert.
     NoIdentity(ClientIdentityRejection),
-    /// There is one, and your conversion refused it.
+    /// The conversion refused the identity.
     Refused(E),
 }
 

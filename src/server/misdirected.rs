@@ -1,4 +1,4 @@
-//! Requests for hosts that the connection's policy was not chosen for.
+//! Refuses requests for hosts with another policy than the one their connection was made under.
 
 use std::task::{Context, Poll};
 
@@ -12,33 +12,33 @@ use crate::host::{ChosenPolicy, Host};
 use crate::peer::TlsConnectInfo;
 use crate::telemetry::ConnectionSpan;
 
-/// Refuses requests for hosts that have another policy than the one their connection was made under.
+/// Refuses requests for hosts with another policy than the one their connection was made under.
 ///
-/// Where policies are [chosen by the name a client asks for](crate::ClientCertAcceptor::by_server_name), a client can
-/// ask for a lenient one in its handshake (SNI) and for a strict one in its requests. It need not be an attack: over
-/// HTTP/2 browsers use one connection for all names in its certificate (RFC 9113 section 9.1.1). Such a request is
-/// answered `421 Misdirected Request` (RFC 9110 section 15.5.20), on which an honest client tries again over a
-/// connection of its own.
+/// Where policies are [chosen by server name](crate::ClientCertAcceptor::by_server_name), a client can name a host with
+/// a lenient policy in its handshake (SNI), and a host with a strict policy in its requests. This need not be an
+/// attack: over HTTP/2, browsers use one connection for all names in the server's certificate (RFC 9113 section 9.1.1).
+/// Such a request is answered with `421 Misdirected Request` (RFC 9110 section 15.5.20), after which an honest client
+/// tries again over a connection of its own.
 ///
-/// Two hosts have the same policy if their verifiers have the same
-/// [fingerprint](crate::ClientVerifier::fingerprint): the same `ClientAuthPolicy`, roots, CRLs, options and limits.
+/// Two hosts have the same policy if their verifiers have the same [fingerprint](crate::ClientVerifier::fingerprint):
+/// the same `ClientAuthPolicy`, roots, CRLs, options and limits.
 ///
 /// | request | answer |
 /// |---|---|
-/// | any host the connection's policy covers, in any spelling (case, trailing dot, port) | passed on |
-/// | another host: in `:authority`, in the target's absolute form, or in `Host` | 421 |
-/// | more than one `Host`; none, and no authority; or one that is no host, `user@host` included | 400 |
-/// | an IP address, or a name that is not configured | as the fallback: it is what such a client would have got |
+/// | for a host that the connection's policy covers, in any spelling (case, trailing dot, port) | passed on |
+/// | for another host: in `:authority`, in the target's absolute form, or in `Host` | 421 |
+/// | with more than one `Host`; with none, and no authority; or with one that is not a host, `user@host` included | 400 |
+/// | for an IP address, or a name that is not configured | treated as the fallback, whose policy a connection to it would get; 421 without a fallback |
 /// | on a connection without [`TlsConnectInfo`] from a `ClientCertAcceptor`, plaintext for example | 500 |
 ///
-/// On a port with one policy everything is passed on, whatever the host.
+/// On a port with one policy every request with a `TlsConnectInfo` is passed on, whatever its host.
 ///
-/// The service behind must route by the authority or by `Host`. What else it routes by, `X-Forwarded-Host` for example,
-/// no one has checked.
+/// The inner service must route by the authority or by `Host`. Nothing else that it might route by is checked, such as
+/// `X-Forwarded-Host`.
 ///
-/// [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) does all this by itself, but for the last row: so `make_service`,
-/// axum-server and `info.layer(service)` in a server of your own need no such layer. It is for where a
-/// [`TlsConnectInfo`] gets onto requests in another way, and it refuses those that have none:
+/// [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) does all of this except for the last row, so `make_service`,
+/// axum-server and `info.layer(service)` do not need this layer. Use it where requests get their [`TlsConnectInfo`] in
+/// another way; it refuses those that have none:
 ///
 /// ```
 /// use tower::{Layer, service_fn};
@@ -55,7 +55,7 @@ pub struct RefuseMisdirectedLayer {
 }
 
 impl RefuseMisdirectedLayer {
-    /// There is nothing to set: each connection knows what hosts its policy was chosen for.
+    /// Makes the layer. There is nothing to configure: each connection knows for which hosts its policy was chosen.
     pub const fn new() -> Self {
         Self { _private: () }
     }
@@ -69,26 +69,26 @@ impl<S> Layer<S> for RefuseMisdirectedLayer {
     }
 }
 
-/// The service of [`RefuseMisdirectedLayer`].
+/// The service that [`RefuseMisdirectedLayer`] makes.
 #[derive(Clone, Copy, Debug)]
 pub struct RefuseMisdirected<S> {
     inner: S,
 }
 
 impl<S> RefuseMisdirected<S> {
-    /// The inner service.
+    /// Returns a reference to the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// All hosts that a request names must have the connection's policy: no telling which one the service goes by.
+/// Checks that all hosts that a request names have the connection's policy, since the service may route by any of them.
 pub(crate) fn check<B>(request: &Request<B>, policy: Option<&ChosenPolicy>) -> Result<(), Rejection> {
     match policy {
         None => Ok(()),
@@ -164,7 +164,7 @@ enum Problem {
 }
 
 impl Problem {
-    /// Says so in the log.
+    /// Logs the problem, and returns the answer to it.
     fn refusal(self) -> Rejection {
         #[cfg(feature = "tracing")]
         match self {

@@ -1,5 +1,5 @@
-//! One file for each server that the crate plugs into, and what they share: what puts a connection's `TlsConnectInfo` on
-//! its requests, and refuses those that the connection is not for.
+//! One file for each server that the crate plugs into, and what these share: the service that attaches a connection's
+//! `TlsConnectInfo` to its requests, and the check that a request belongs on its connection.
 
 mod adopt;
 #[cfg(feature = "axum")]

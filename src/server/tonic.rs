@@ -1,4 +1,4 @@
-//! tonic: the stream of a `TlsListener` as a [`Connected`].
+//! tonic: implements its trait [`Connected`] for the stream of a `TlsListener`.
 
 use std::sync::{Arc, Once};
 
@@ -9,11 +9,12 @@ use super::adopt::AdoptConnectInfoLayer;
 use super::axum::Captured;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 
-/// What the socket says. With TLS over it, `Request::remote_addr` and `Request::peer_certs` work as usual.
+/// Reports the socket's own connect info. tonic adds TLS to it, so `Request::remote_addr` and `Request::peer_certs`
+/// work as usual.
 ///
 /// tonic's own server has no place in which requests for a host with another policy could be refused. If the acceptor
-/// [chooses its policy by the name a client asks for](crate::ClientCertAcceptor::by_server_name), a warning says so
-/// (feature `tracing`): serve tonic's `Routes` with `make_service` instead.
+/// [chooses its policy by server name](crate::ClientCertAcceptor::by_server_name), a warning says so (feature
+/// `tracing`): serve tonic's `Routes` with `make_service` instead.
 impl<IO: Connected> Connected for Captured<IO> {
     type ConnectInfo = IO::ConnectInfo;
 
@@ -37,15 +38,16 @@ fn warn_of_several_policies() {
     );
 }
 
-/// What tonic puts on requests over TLS over TCP, and where `Request::peer_certs` looks. tonic does not export its
-/// name unless it has a crypto provider of its own.
+/// What tonic attaches to requests over TLS over TCP, and where `Request::peer_certs` looks. tonic exports the type by
+/// name only with one of its own crypto providers.
 type TonicConnectInfo = <tokio_rustls::server::TlsStream<tokio::net::TcpStream> as Connected>::ConnectInfo;
 
-/// Reads tonic's account of a connection.
+/// The function that reads tonic's connect info.
 type FromTonic = fn(&Extensions) -> Option<TlsConnectInfo>;
 
 impl AdoptConnectInfoLayer<FromTonic> {
-    /// Reads what tonic's own server puts on requests over TLS, where its `Request::peer_certs` looks too.
+    /// Makes a layer that reads what tonic's own server attaches to requests over TLS, which `Request::peer_certs`
+    /// reads too.
     pub const fn tonic() -> Self {
         Self::new(from_tonic)
     }

@@ -1,29 +1,32 @@
-//! A quick look at a header's name, which tells that most of them are none of ours.
+//! A fast check of a header's name, which rules out most headers that are not in a set.
 
-/// For each pair of third and fifth byte, after folding, which lengths a name in the set can have.
+/// A filter over a set of names: for each combination of the third and the fifth byte, the lengths that a name can
+/// have.
 ///
-/// It has false positives, whose names are then compared, and no false negatives. Folding keeps the length of a name.
+/// Bytes are folded first, which keeps the length of a name. The filter has no false negatives. It has false positives,
+/// so a name that passes is then compared with the set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filter {
     by_bytes: [u64; SLOTS],
-    /// Names of fewer than [`SHORT`] bytes, by their lengths alone.
+    /// The lengths of names with fewer than [`SHORT`] bytes.
     short: u64,
 }
 
 const SLOTS: usize = 64;
 
-/// No family's name is shorter, and most of the headers that every request has are.
+/// Every family's name is at least this long. Most of the headers that every request has are shorter.
 pub(super) const SHORT: usize = 10;
 
 impl Filter {
     pub(super) const EMPTY: Self = Self { by_bytes: [0; SLOTS], short: 0 };
 
-    /// Adds a name, or with `family`, if it is not [`SHORT`], every name that begins so.
+    /// Adds a name, or with `family` every name that begins with it. A family's name must have at least [`SHORT`]
+    /// bytes.
     #[allow(clippy::indexing_slicing)] // `slot` is less than SLOTS
     pub(super) const fn add(&mut self, name: &[u8], family: bool) {
         let length = length_bit(name.len());
         match name.first_chunk() {
-            // All bits from this one up: a member of a family is no shorter than what it begins with.
+            // Sets this bit and all above it: a member of a family is at least as long as the family's name.
             Some(start) => self.by_bytes[slot(start)] |= if family { !(length - 1) } else { length },
             None => self.short |= length,
         }
@@ -40,8 +43,8 @@ impl Filter {
     }
 }
 
-/// Most of the names that requests have differ from the table's in these bytes: `benches/layer` tells if a change makes
-/// that worse.
+/// Most header names in requests differ from the table's names in these two bytes. `benches/layer` shows whether a
+/// change makes this worse.
 #[inline]
 const fn slot(start: &[u8; SHORT]) -> usize {
     (fold(start[2]) as usize * 3 + fold(start[4]) as usize) % SLOTS
@@ -52,9 +55,9 @@ const fn length_bit(length: usize) -> u64 {
     1 << if length < 63 { length } else { 63 }
 }
 
-/// CGI, WSGI, Rack and PHP hand a request's headers to the application as `HTTP_X_FORWARDED_…`, and map `-`, and some
-/// of them `.` or any other punctuation, to `_`. So bytes are equal here if they are equal in lower case, and all of
-/// those outside `[a-z0-9]` are equal.
+/// Folds a byte as backends do. CGI, WSGI, Rack and PHP pass the headers of a request to the application as
+/// `HTTP_X_FORWARDED_…`: they map `-` to `_`, and some of them also map `.` or any other punctuation. So two bytes are
+/// equal here if they are equal in lower case, or if both are outside `[a-z0-9]`.
 #[inline]
 #[allow(clippy::indexing_slicing)] // there are 256 bytes
 pub(super) const fn fold(byte: u8) -> u8 {
@@ -74,7 +77,7 @@ static FOLDED: [u8; 256] = {
     folded
 };
 
-/// Whether `name` is `other` in some spelling.
+/// Whether `name` is a spelling of `other`.
 pub(crate) fn folds_to(name: &[u8], other: &[u8]) -> bool {
     name.len() == other.len() && name.iter().zip(other).all(|(a, b)| fold(*a) == fold(*b))
 }

@@ -1,11 +1,12 @@
-//! The one table of names that some reader believes to tell of a client's certificate.
+//! The one table of header names that some reader takes for information about a client's certificate.
 //!
-//! Whoever adds a dialect adds its names here, and a test says so. The names are those that this crate's dialects
-//! write or read, and those that readers in the field look at, as they come or as their documentation has it.
+//! A dialect's names must be in the table, and a test checks that. The table has the names that this crate's dialects
+//! write or read, and those that other programs read, in their default configuration or as their documentation
+//! suggests.
 
 use super::filter::{Filter, SHORT, fold, folds_to};
 
-/// A name, or the beginning of many.
+/// A header name, or the beginning of a family of names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     text: &'static str,
@@ -16,12 +17,12 @@ const fn name(text: &'static str) -> Known {
     Known { text, family: false }
 }
 
-/// Every name that begins with this text.
+/// Makes the entry for every name that begins with this text.
 const fn family(text: &'static str) -> Known {
     Known { text, family: true }
 }
 
-/// Where nothing else is said, the name is that of a dialect of ours.
+/// Comments name the programs. An entry without one belongs to a dialect of this crate.
 pub(super) static KNOWN: [Known; 29] = [
     // Skipper, Traefik (and `-Info`), and what Traefik 1 called them.
     family("x-forwarded-tls-client-cert"),
@@ -78,7 +79,7 @@ pub(super) static FILTER: Filter = {
     filter
 };
 
-/// Where in the table a name is, in whatever spelling.
+/// Returns the position of a name in the table, whatever its spelling.
 pub(super) fn position(name: &[u8]) -> Option<usize> {
     if !FILTER.may_contain(name) {
         return None;
@@ -97,7 +98,7 @@ impl Known {
     }
 }
 
-/// As the documentation spells it.
+/// Displays the name as the documentation does.
 impl std::fmt::Display for Known {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.text, if self.family { "*" } else { "" })
@@ -105,7 +106,7 @@ impl std::fmt::Display for Known {
 }
 
 const _: () = {
-    // A family's name fills the bytes that the filter looks at, and the table is written as it is compared.
+    // A family's name must cover the bytes that the filter looks at, and names in the table must be folded already.
     let mut known: &[Known] = &KNOWN;
     while let [first, rest @ ..] = known {
         assert!(!first.family || first.text.len() >= SHORT);
@@ -127,7 +128,7 @@ mod tests {
         position(name.as_bytes()).is_some()
     }
 
-    /// Whoever adds a dialect and forgets the table is told here.
+    /// Fails if a dialect is added without its names in the table.
     #[test]
     fn i1_every_name_of_every_dialect_is_in_the_table() {
         let mut dialects: Vec<Box<dyn Dialect>> = AnyDialect::NAMES
@@ -143,7 +144,7 @@ mod tests {
         }
     }
 
-    /// The page of the documentation is this table, in the same order, with the readers of each.
+    /// The documentation has the same table, in the same order, with the readers of each name.
     #[test]
     fn i1_the_documentation_has_the_table_as_it_is() {
         let page = include_str!("../docs/stripped.md");
@@ -152,7 +153,7 @@ mod tests {
         assert_eq!(rows.collect::<Vec<_>>(), table);
     }
 
-    /// What readers in the field look at, spelt as they spell it.
+    /// The names that other programs read, in the spelling of those programs.
     #[test]
     fn i1_every_name_that_a_documented_reader_looks_at_is_in_the_table() {
         let readers = [

@@ -1,4 +1,4 @@
-//! Removing headers, and trailers, that a client may not write: what both ends do before anything else.
+//! Removes headers and trailers that a client must not send. The proxy's layer and the backend's both do this first.
 
 mod filter;
 mod known;

@@ -1,20 +1,20 @@
-//! A set of header names, compared after folding, and what can be done to a map of headers with it.
+//! A set of header names, compared after folding, and the removal of these headers from a header map.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::filter::{Filter, folds_to};
 use super::known;
 
-/// Names, in every spelling that a backend may read as the same.
+/// A set of names, each in every spelling that a backend may take for the same name.
 #[derive(Debug)]
 pub(crate) struct Names {
-    /// Whether the table of known names is in it.
+    /// Whether the table of known names is part of the set.
     with_known: bool,
     names: Vec<HeaderName>,
     filter: Filter,
 }
 
-/// The table of known names.
+/// The set that is the table of known names.
 pub(super) static KNOWN: Names =
     Names { with_known: true, names: Vec::new(), filter: with_nominating(known::FILTER) };
 
@@ -31,12 +31,12 @@ const fn with_nominating(mut filter: Filter) -> Filter {
 }
 
 impl Names {
-    /// These names alone.
+    /// Makes a set of these names only.
     pub(super) fn new(names: &[HeaderName]) -> Self {
         Self { with_known: false, names: names.to_vec(), filter: Self::filter(Filter::EMPTY, names) }
     }
 
-    /// These names, and all of the table.
+    /// Makes a set of these names and the table's.
     pub(super) fn and_known(names: &[HeaderName]) -> Self {
         Self { with_known: true, names: names.to_vec(), filter: Self::filter(known::FILTER, names) }
     }
@@ -47,14 +47,15 @@ impl Names {
         filter
     }
 
-    /// Whether `name` folds to one of these.
+    /// Whether `name` folds to a name in the set.
     pub(super) fn contains(&self, name: &[u8]) -> bool {
         self.filter.may_contain(name)
             && (self.names.iter().any(|own| folds_to(name, own.as_str().as_bytes()))
                 || (self.with_known && known::position(name).is_some()))
     }
 
-    /// Whether there is anything for [`take`](Self::take) to do. Mostly there is not, and one look at the names tells.
+    /// Whether [`take`](Self::take) has anything to do. For most requests it has not, and one pass over the names shows
+    /// that.
     fn concern(&self, headers: &HeaderMap) -> bool {
         headers.keys().any(|name| {
             self.filter.may_contain(name.as_str().as_bytes())
@@ -62,9 +63,10 @@ impl Names {
         })
     }
 
-    /// Takes every header of one of these names out, and every mention of one out of `Connection` and its like.
+    /// Removes and returns every header whose name is in the set, and removes the names from `Connection` and similar
+    /// headers.
     ///
-    /// It cannot fail, and does not allocate for a request that has nothing to take.
+    /// This can't fail, and does not allocate for a request that has no such header.
     pub(super) fn take(&self, headers: &mut HeaderMap) -> Option<HeaderMap> {
         if !self.concern(headers) {
             return None;
@@ -74,8 +76,10 @@ impl Names {
         Some(taken).filter(|taken| !taken.is_empty())
     }
 
-    /// Takes what only folds to one of these names, and every mention of one, and leaves the headers that are called
-    /// exactly so by `but`: for a hop that may write these, but may have let the others of its client through.
+    /// Removes the same as [`take`](Self::take), but leaves headers whose name is exactly one of `but`.
+    ///
+    /// This is for a hop that may write these headers, and that may have passed on other spellings that its client
+    /// sent.
     pub(super) fn take_all_but(&self, but: &[HeaderName], headers: &mut HeaderMap) -> Option<HeaderMap> {
         if !self.concern(headers) {
             return None;
@@ -86,7 +90,7 @@ impl Names {
         Some(taken).filter(|taken| !taken.is_empty())
     }
 
-    /// Removes every header of one of these names from a map of trailers.
+    /// Removes every trailer whose name is in the set.
     pub(super) fn strip_trailers(&self, trailers: &mut HeaderMap) {
         self.take_if(trailers, |name| self.contains(name.as_str().as_bytes()));
     }
@@ -126,7 +130,7 @@ impl Names {
         tokens(line).any(|token| self.contains(token))
     }
 
-    /// The line without the mentions; `None` if nothing is left of it.
+    /// Returns the line without the names in the set. `None` if nothing is left of it.
     fn without_mentions(&self, line: &HeaderValue) -> Option<HeaderValue> {
         if !self.is_mentioned(line) {
             return Some(line.clone());

@@ -1,30 +1,30 @@
-//! The headers that belong to a layer, and those that belong to nobody.
+//! The headers that a layer owns, and those that nobody may send.
 
 use http::{HeaderMap, HeaderName, Request};
 
 use super::names::{KNOWN, Names};
 use super::screen::{self, Received};
 
-/// The names that a layer's dialect owns, and with them every known one.
+/// The names that a layer's dialect owns, and all known names.
 #[derive(Debug)]
 pub(crate) struct OwnedHeaders {
     names: Vec<HeaderName>,
     own: Names,
     all: Names,
-    /// Whether the table has all of the dialect's names.
+    /// Whether all of the dialect's names are in the table of known names.
     within_known: bool,
 }
 
-/// What became of a request's headers.
+/// What happened to a request's headers.
 #[derive(Debug)]
 pub(crate) enum Screening {
-    /// There was nothing to take.
+    /// There was nothing to remove.
     Clean,
-    /// What was taken, now or before, is in [`Received`], if there was anything.
+    /// The headers that were removed, by this layer or an outer one, are in [`Received`], if there were any.
     Received,
-    /// The headers of the dialect that a layer of ours, further out, has written.
+    /// These headers of the dialect were removed. An outer layer of this crate had written them.
     Written(Box<HeaderMap>),
-    /// Those may still be there, and are for the caller to replace.
+    /// Headers of the dialect that an outer layer wrote may still be there. The caller must replace all of them.
     ToReplace,
 }
 
@@ -38,42 +38,42 @@ impl OwnedHeaders {
         }
     }
 
-    /// How many names the dialect has.
+    /// Returns how many names the dialect has.
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether `name` folds to one of the dialect's.
+    /// Whether `name` folds to one of the dialect's names.
     pub(crate) fn contains(&self, name: &HeaderName) -> bool {
         self.own.contains(name.as_str().as_bytes())
     }
 
-    /// Whether `name` folds to one of the dialect's, or of the table's.
+    /// Whether `name` folds to one of the dialect's names or of the known names.
     #[cfg(feature = "tracing")]
     pub(crate) fn strips(&self, name: &HeaderName) -> bool {
         self.all.contains(name.as_str().as_bytes())
     }
 
-    /// Whether `name` is exactly one of the dialect's.
+    /// Whether `name` is exactly one of the dialect's names.
     pub(crate) fn is_exactly(&self, name: &HeaderName) -> bool {
         self.names.contains(name)
     }
 
-    /// The dialect's first name.
+    /// Returns the dialect's first name.
     #[cfg(feature = "tracing")]
     pub(crate) fn first(&self) -> Option<&HeaderName> {
         self.names.first()
     }
 
-    /// A header of the dialect that is there, in any spelling.
+    /// Returns the name of a header of the dialect, in any spelling, if there is one.
     pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
         headers.keys().find(|name| self.contains(name))
     }
 
-    /// Takes every known header off a request, and leaves it in [`Received`]; or if this is not the `first` to do so,
-    /// takes the dialect's own, which can only have been written since.
+    /// Removes every known header from a request, and keeps them in [`Received`].
     ///
-    /// `rewrites` is whether the caller writes every one of the dialect's headers anew.
+    /// If this layer is not the `first` to do so, removes only the dialect's own headers, which can only have been
+    /// written since. `rewrites` is whether the caller writes every one of the dialect's headers anew.
     pub(crate) fn screen<B>(&self, first: bool, rewrites: bool, request: &mut Request<B>) -> Screening {
         if first {
             let any = screen::take(&self.all, request);
@@ -85,7 +85,7 @@ impl OwnedHeaders {
         match self.own.take(request.headers_mut()) {
             None => Screening::Received,
             Some(written) if self.within_known => Screening::Written(Box::new(written)),
-            // The table is all that others know. What is not in it has come from the client.
+            // An outer layer removes only known names. A header that is not among them comes from the client.
             Some(received) => {
                 Received::add(request, received);
                 Screening::Received
@@ -93,22 +93,22 @@ impl OwnedHeaders {
         }
     }
 
-    /// Removes every known header from a map, and every mention of one in `Connection` and its like. Returns how many.
+    /// Removes every known header, and every known name in `Connection` and similar headers. Returns how many headers.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) -> usize {
         self.all.take(headers).map_or(0, |taken| taken.keys().count())
     }
 
-    /// The same, but for the headers that are called exactly as the dialect calls them.
+    /// Removes the same as [`strip`](Self::strip), but leaves headers whose name is exactly one of the dialect's.
     pub(crate) fn strip_others(&self, headers: &mut HeaderMap) -> usize {
         self.all.take_all_but(&self.names, headers).map_or(0, |taken| taken.keys().count())
     }
 
-    /// Removes every known header from a map of trailers.
+    /// Removes every known trailer.
     pub(super) fn strip_trailers(&self, trailers: &mut HeaderMap) {
         self.all.strip_trailers(trailers);
     }
 
-    /// Removes every header but the dialect's own, by their exact names, and all of those but their first line.
+    /// Keeps only the headers whose name is exactly one of the dialect's, and only the first line of each.
     pub(crate) fn retain(&self, headers: &mut HeaderMap) {
         let kept: HeaderMap = std::mem::take(headers)
             .into_iter()

@@ -1,44 +1,44 @@
-//! Once per request, by whatever of ours meets it first: every known header is taken off it.
+//! Removes every known header from a request, once, in whichever of this crate's services the request reaches first.
 
 use http::{HeaderMap, HeaderName, Request};
 
 use super::names::{self, Names};
 
-/// The known headers that a request came with. Nobody but this crate's readers can look here, so an application that
-/// reads its request's headers finds what our layers wrote, or nothing.
+/// The known headers that a request came with.
 ///
-/// Nobody has said yet that they are true.
+/// Only this crate's readers can look here. An application that reads its request's headers finds what this crate's
+/// layers wrote, or nothing. Nothing in these headers is known to be true.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
-    /// Whether the counter of stripped headers has them.
+    /// Whether the metric of stripped headers has counted these.
     counted: bool,
 }
 
-/// Takes every known header off a request that nobody has marked before.
+/// Removes every known header from a request. The caller has checked that it is not marked as screened.
 pub(crate) fn screen<B>(request: &mut Request<B>) {
     take(&names::KNOWN, request);
 }
 
-/// Takes these off a request. Whether there were any.
+/// Removes the headers in a set from a request. Returns whether there were any.
 pub(super) fn take<B>(names: &Names, request: &mut Request<B>) -> bool {
     let Some(headers) = names.take(request.headers_mut()) else { return false };
-    headers.keys().for_each(say_once);
+    headers.keys().for_each(log_once);
     request.extensions_mut().insert(Received { headers, counted: false });
     true
 }
 
 impl Received {
-    /// Adds what a dialect's own layer took, in the place of what was there under the same names.
+    /// Adds headers that a dialect's layer removed. They replace those that are there under the same names.
     pub(super) fn add<B>(request: &mut Request<B>, taken: HeaderMap) {
-        taken.keys().for_each(say_once);
+        taken.keys().for_each(log_once);
         let mut received = request.extensions_mut().remove::<Self>().unwrap_or_default();
-        // `extend` replaces what is there under a name, and keeps all lines of the new.
+        // `extend` replaces the lines under a name, and keeps all lines of the new header.
         received.headers.extend(taken);
         request.extensions_mut().insert(received);
     }
 
-    /// How many names there are that are not wanted: once, however many layers ask.
+    /// Counts the names that are not wanted. Returns 0 from the second call on, however many layers ask.
     pub(crate) fn count(&mut self, wanted: impl Fn(&HeaderName) -> bool) -> usize {
         if std::mem::replace(&mut self.counted, true) {
             return 0;
@@ -47,22 +47,22 @@ impl Received {
     }
 }
 
-/// Says in the log that headers of a kind are taken off requests: once for each row of the table, so that nobody who
-/// sends them can fill a disk.
+/// Logs that a header was removed from a request: once for each row of the table, so that nobody can fill a disk by
+/// sending such headers.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
-fn say_once(name: &HeaderName) {
+fn log_once(name: &HeaderName) {
     #[cfg(feature = "tracing")]
     {
         use std::sync::atomic::{AtomicU64, Ordering};
 
         use super::known::{KNOWN, position};
 
-        static SAID: AtomicU64 = AtomicU64::new(0);
+        static LOGGED: AtomicU64 = AtomicU64::new(0);
         const _: () = assert!(KNOWN.len() < 64);
         let row = position(name.as_str().as_bytes());
         let bit = 1 << row.unwrap_or(63);
-        // To read is cheaper than to write, and mostly enough.
-        if SAID.load(Ordering::Relaxed) & bit == 0 && SAID.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        // Reading is cheaper than writing, and is mostly enough.
+        if LOGGED.load(Ordering::Relaxed) & bit == 0 && LOGGED.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
             let kind = row.and_then(|row| KNOWN.get(row));
             tracing::info!(
                 header = kind.map_or_else(|| "a dialect of your own".to_owned(), ToString::to_string),

@@ -10,8 +10,8 @@ use super::owned::OwnedHeaders;
 pin_project! {
     /// A request body without the trailers that a reader of client certificates might believe.
     ///
-    /// Trailers arrive after every header was checked, and some backends merge them into the headers (RFC 9110
-    /// section 6.5.1 warns of it). All others pass unchanged, and so does the data.
+    /// Trailers arrive after every header was checked, and some backends merge them into the headers (RFC 9110 section
+    /// 6.5.1 warns of it). The data and all other trailers pass unchanged.
     #[derive(Debug)]
     pub struct StripTrailers<B> {
         #[pin]
@@ -25,7 +25,7 @@ impl<B> StripTrailers<B> {
         Self { inner, owned }
     }
 
-    /// The body as it came, trailers and all.
+    /// Returns the inner body, with all of its trailers.
     pub fn into_inner(self) -> B {
         self.inner
     }

@@ -1,12 +1,12 @@
-//! Counters, in one place. Without the feature `metrics` each of these does nothing, and costs nothing.
+//! All counters. Without the feature `metrics` these functions do nothing, and cost nothing.
 //!
-//! They go to the `metrics` facade rather than to a trait of this crate: whoever runs Prometheus has an exporter for
-//! it already, nothing has to be handed to the acceptor and to each layer, and no name of it is in the public API.
-//! The names and labels are listed in the crate's documentation, under `metrics`.
+//! The counters use the `metrics` facade rather than a trait of this crate: there is an exporter for Prometheus
+//! already, nothing has to be passed to the acceptor and to each layer, and no type of `metrics` is in the public API.
+//! The crate's documentation lists the names and labels, under `metrics`.
 #![cfg_attr(not(feature = "metrics"), allow(unused_variables))]
 
-/// A handshake is over: with a certificate that is `none`, `verified` or `unverified`, or without a connection, for a
-/// reason.
+/// Counts a handshake: one that succeeded, by its certificate (`none`, `verified` or `unverified`), or one that failed,
+/// by its reason.
 #[cfg(feature = "tls")]
 pub(crate) fn handshake(result: Result<&'static str, &'static str>) {
     #[cfg(feature = "metrics")]
@@ -20,13 +20,13 @@ pub(crate) fn handshake(result: Result<&'static str, &'static str>) {
     }
 }
 
-/// A request came with headers that only the layer may write.
+/// Counts headers of a request that only the layer may write.
 pub(crate) fn stripped(headers: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("client_cert_stripped_headers_total").increment(headers as u64);
 }
 
-/// What a request says of its client's certificate is not believed, or can't be.
+/// Counts a request whose claims about its client's certificate are not believed.
 pub(crate) fn forwarded_refused(reason: Option<&'static str>) {
     #[cfg(feature = "metrics")]
     if let Some(reason) = reason {
@@ -34,7 +34,7 @@ pub(crate) fn forwarded_refused(reason: Option<&'static str>) {
     }
 }
 
-/// What a connection's header would hold was too large, and part of it or all was left out.
+/// Counts a connection whose certificate or chain was too large to forward, so that part of it or all was left out.
 pub(crate) fn too_large() {
     #[cfg(feature = "metrics")]
     metrics::counter!("client_cert_too_large_total").increment(1);

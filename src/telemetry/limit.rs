@@ -1,9 +1,10 @@
-//! How many events of a kind there are at the level that people run with, where others can cause as many as they like.
+//! Limits how often something is logged at a level that is on by default, where strangers can cause it as often as they
+//! like.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many events at once, and then one for each period.
+/// Allows `burst` events at once, and then one in each period.
 #[derive(Debug)]
 pub(crate) struct Limit {
     burst: u32,
@@ -13,7 +14,7 @@ pub(crate) struct Limit {
 
 #[derive(Debug)]
 struct Spent {
-    /// When all will be forgotten.
+    /// When the whole burst is available again.
     until: Option<Instant>,
     suppressed: u64,
 }
@@ -23,7 +24,7 @@ impl Limit {
         Self { burst, each, spent: Mutex::new(Spent { until: None, suppressed: 0 }) }
     }
 
-    /// How many were suppressed before this one, if it is not suppressed itself.
+    /// Admits an event, and returns how many were suppressed before it. `None` if the event itself is to be suppressed.
     pub(crate) fn admit(&self, now: Instant) -> Option<u64> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let until = spent.until.map_or(now, |until| until.max(now));
@@ -36,14 +37,15 @@ impl Limit {
     }
 }
 
-/// Ten at once, and then ten a second.
+/// Allows ten events at once, and then ten a second.
 impl Default for Limit {
     fn default() -> Self {
         Self::new(10, Duration::from_millis(100))
     }
 }
 
-/// One event at this level. What is over the limit is for level `debug`, and the next one in `suppressed` counts it.
+/// Emits one event at this level. If it is over the limit it has level `debug`, and the next event within the limit
+/// counts it in `suppressed`.
 macro_rules! limited {
     ($limit:expr, $level:ident, $($event:tt)+) => {
         match $limit.admit(std::time::Instant::now()) {
@@ -78,7 +80,7 @@ mod tests {
         let later = start + Duration::from_secs(3_600);
         let told = (0..1_000).filter(|_| limit.admit(later).is_some()).count();
         assert_eq!(told, limit.burst as usize, "rest saves up no more than a burst");
-        // A clock that goes back does not.
+        // A clock that goes backwards saves up nothing.
         assert_eq!(limit.admit(start), None);
     }
 

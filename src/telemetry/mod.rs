@@ -1,6 +1,6 @@
-//! What operators see: spans, counters, how often something is said, and text that is fit for a log.
+//! What operators see: spans, counters, limits on how often something is logged, and text that is safe to log.
 //!
-//! Words go in. Nothing of the rest of the crate is known here.
+//! This module takes words and numbers, and knows nothing about the rest of the crate.
 
 mod counters;
 #[cfg(feature = "tracing")]

@@ -1,27 +1,27 @@
-//! Text of a stranger's choice, made fit for a line of a log: bounded, on one line, and read in one direction.
+//! Makes text that a stranger chose safe to log: bounded in length, on one line, and read in one direction.
 
 use std::fmt::{self, Write as _};
 
-/// The most bytes that [`printable`] makes of anything.
+/// The most bytes that [`printable`] returns.
 pub(crate) const MAX_PRINTABLE: usize = 256;
 
 const ELLIPSIS: char = '…';
 
-/// The text, cut at [`MAX_PRINTABLE`] bytes; an ellipsis at the end tells that it was.
+/// Returns the text, cut at [`MAX_PRINTABLE`] bytes. An ellipsis at the end shows that it was cut.
 ///
-/// What would break the line or deceive its reader is escaped as in Rust, `\u{202e}`: control characters, separators of
-/// lines and paragraphs, and whatever turns the direction of text or is invisible. It is for text that escapes
-/// backslashes itself, as distinguished names do, or has none.
+/// Characters that would break the line or deceive its reader are escaped as in Rust, `\u{202e}`: control characters,
+/// separators of lines and paragraphs, and whatever changes the direction of text or is invisible. Backslashes are not
+/// escaped, so the text must escape them itself, as distinguished names do, or have none.
 pub(crate) fn printable(text: impl fmt::Display) -> String {
     let mut line = Line { text: String::new(), fits: 0 };
-    // An error means that it was cut.
+    // An error only means that the text was cut.
     let _ = write!(line, "{text}");
     line.text
 }
 
 struct Line {
     text: String,
-    /// How much of the text has room beside the ellipsis.
+    /// How many bytes of the text leave room for the ellipsis.
     fits: usize,
 }
 

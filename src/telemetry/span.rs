@@ -1,11 +1,11 @@
 //! The span of a connection.
 
-/// The span of a connection, in which its requests are served. Without the feature `tracing` there is none.
+/// The span in which a connection's requests are served. Without the feature `tracing` there is none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionSpan(#[cfg(feature = "tracing")] Option<tracing::Span>);
 
 impl ConnectionSpan {
-    /// The span that this is called in.
+    /// Returns the current span.
     pub(crate) fn current() -> Self {
         Self(
             #[cfg(feature = "tracing")]
@@ -13,7 +13,7 @@ impl ConnectionSpan {
         )
     }
 
-    /// Enters it, until what is returned is dropped.
+    /// Enters the span, until the returned guard is dropped.
     #[cfg(feature = "tracing")]
     pub(crate) fn enter(&self) -> Option<tracing::span::Entered<'_>> {
         self.0.as_ref().map(tracing::Span::enter)

@@ -1,15 +1,15 @@
-//! SHA-256 over lists of values, such that two lists have the same hash only if they are the same list.
+//! SHA-256 over lists of values. Two different lists never feed the hash the same bytes.
 
 use sha2::{Digest as _, Sha256};
 
-/// A hash, which replicas that run on the same configuration agree on.
+/// A SHA-256 hash. Replicas with the same configuration compute the same one.
 pub(super) type Digest = [u8; 32];
 
-/// Collects what goes into a [`Digest`]. Each value goes in with its length.
+/// Collects the values that make up a [`Digest`]. Each value is hashed with its length in front.
 pub(super) struct Hasher(Sha256);
 
 impl Hasher {
-    /// Hashes for different purposes differ, whatever goes into them.
+    /// Starts a hash for one purpose. Hashes for different purposes differ even if the same values go into them.
     pub(super) fn new(purpose: &str) -> Self {
         Self(Sha256::new()).bytes(purpose.as_bytes())
     }
@@ -27,7 +27,7 @@ impl Hasher {
         self
     }
 
-    /// Things of which neither the order counts nor how often each is there.
+    /// Adds a set of hashes: neither their order nor repetitions make a difference.
     #[must_use]
     pub(super) fn set(self, hashes: impl Iterator<Item = Digest>) -> Self {
         let hashes: std::collections::BTreeSet<_> = hashes.collect();

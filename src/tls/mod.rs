@@ -1,4 +1,4 @@
-//! The TLS side on rustls: the verifier a policy calls for, and the acceptor that captures what it found.
+//! The TLS side, on rustls: the verifier that carries out a policy, and the acceptor that captures the certificates.
 
 mod acceptor;
 mod crl;

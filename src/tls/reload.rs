@@ -14,18 +14,19 @@ use tokio::sync::watch;
 use super::acceptor::{ClientCertAcceptor, Endpoints, Source};
 use super::files::{Change, FileRead};
 
-/// Swaps what an acceptor serves with, without dropping a connection: by [call](Self::reload), on a signal for example,
-/// or when the [files change](Self::watch).
+/// Replaces what an acceptor serves with, without dropping a connection: when [`reload`](Self::reload) is called, on a
+/// signal for example, or when the [files change](Self::watch).
 ///
-/// It is given the function that makes the acceptor, and calls it again: the same code as without reload. A connection
-/// is served from beginning to end with what was current when it came: configuration and verifier are never of
-/// different ages. Sessions go with the configuration that stores them; those in a ticketer that all configurations
-/// share are resumed as long as the verifier's [fingerprint](super::ClientVerifier::fingerprint) is the same.
+/// A `Reloader` is given the function that makes the acceptor, and calls it again for each reload, so that the code is
+/// the same as without reloading. A connection is served from beginning to end with the configuration that was current
+/// when it came, and never sees the configuration of one load with the verifier of another. Sessions in a
+/// configuration's own storage end with that configuration. Sessions in a store or ticketer that all configurations
+/// share are resumed as long as the verifier's [fingerprint](super::ClientVerifier::fingerprint) stays the same.
 ///
-/// If the function fails, what was loaded before stays in use, and [`last_error`](Self::last_error) says why. So does a
-/// warning (feature `tracing`).
+/// If the function fails, the configuration that was loaded before stays in use. [`last_error`](Self::last_error) says
+/// why, and so does a warning (feature `tracing`).
 ///
-/// A clone is a reference count.
+/// Cloning a `Reloader` is cheap: it copies a reference-counted pointer.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -52,15 +53,17 @@ use super::files::{Change, FileRead};
 ///
 /// # What happens to open connections
 ///
-/// They keep the configuration they were made with, and stay open. Those whose client a handshake would now refuse, or
-/// would not verify, are demoted: see [the table](ClientCertAcceptor#trust-over-time).
-/// [`ClientCertAcceptor::trust_lost`] tells which they are, for a server that can drain them.
+/// Open connections keep the configuration they were made with, and stay open. A connection is demoted if a handshake
+/// would now refuse its client, or would no longer verify the client's certificate: see [the
+/// table](ClientCertAcceptor#trust-over-time). A server that can drain connections learns from
+/// [`ClientCertAcceptor::trust_lost`] which ones to drain.
 ///
 /// # When things expire
 ///
-/// Each load is an event (feature `tracing`) with the times at which the server's certificate and the first CRL
-/// expire, in seconds since 1970; it is a warning if one of them has expired already. For metrics, the [acceptor
-/// tells](ClientCertAcceptor::server_cert_not_after) them at any time.
+/// Each load emits an event (feature `tracing`) with the times at which the server's certificate and the first CRL
+/// expire, in seconds since 1970. The event is a warning if one of them has expired already. For metrics,
+/// [`server_cert_not_after`](ClientCertAcceptor::server_cert_not_after) and
+/// [`crl_next_update`](ClientCertAcceptor::crl_next_update) give these times whenever they are asked.
 #[derive(Clone)]
 pub struct Reloader(Arc<Inner>);
 
@@ -69,7 +72,7 @@ struct Inner {
     current: watch::Sender<Arc<Endpoints>>,
     handshake_timeout: Duration,
     names_in_log: bool,
-    /// Held while loading, so that no older load replaces a newer one.
+    /// Held during a load, so that an older load never replaces a newer one.
     loading: Mutex<()>,
     last_error: Mutex<Option<Arc<ReloadError>>>,
 }
@@ -78,11 +81,11 @@ type Load = dyn Fn() -> Result<ClientCertAcceptor, BoxError> + Send + Sync;
 type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Reloader {
-    /// Loads for the first time. `load` reads files, and may take as long as that takes.
+    /// Calls `load` for the first time. `load` may block while it reads files.
     ///
     /// # Errors
     ///
-    /// If `load` fails.
+    /// Returns the error of `load`, if it fails.
     pub fn new<E>(
         load: impl Fn() -> Result<ClientCertAcceptor, E> + Send + Sync + 'static,
     ) -> Result<Self, ReloadError>
@@ -102,8 +105,11 @@ impl Reloader {
         })))
     }
 
-    /// An acceptor that serves each connection with what is current, and has the handshake timeout of the first load,
-    /// and its [`without_names_in_log`](ClientCertAcceptor::without_names_in_log).
+    /// Returns an acceptor that serves each connection with the configuration that is current when the connection
+    /// comes.
+    ///
+    /// It has the handshake timeout of the first load, and its
+    /// [`without_names_in_log`](ClientCertAcceptor::without_names_in_log).
     #[must_use]
     pub fn acceptor(&self) -> ClientCertAcceptor {
         ClientCertAcceptor {
@@ -113,15 +119,15 @@ impl Reloader {
         }
     }
 
-    /// Loads again, and serves new connections with the result. It reads files: in an async function, call it in
-    /// [`spawn_blocking`](tokio::task::spawn_blocking).
+    /// Loads again, and serves new connections with the result. Loading reads files: in an async function, call this
+    /// within [`spawn_blocking`](tokio::task::spawn_blocking).
     ///
-    /// Write the files first, all of them. Half a certificate is an error, but a chain that ends between two can't be
-    /// told from a shorter one.
+    /// Write all files before calling this. Half a certificate is an error, but a chain file that was cut between two
+    /// certificates looks like a complete, shorter chain.
     ///
     /// # Errors
     ///
-    /// If loading fails. What was loaded before stays in use then.
+    /// Returns the error if loading fails. The configuration that was loaded before then stays in use.
     pub fn reload(&self) -> Result<(), Arc<ReloadError>> {
         let _loading = lock(&self.0.loading);
         match (self.0.load)() {
@@ -134,7 +140,7 @@ impl Reloader {
             Err(error) => {
                 let error = Arc::new(ReloadError(error));
                 let last = lock(&self.0.last_error).replace(Arc::clone(&error));
-                // A watch tries the same again and again.
+                // `watch` tries a load that failed again and again, so the same error is logged once.
                 if last.is_none_or(|last| last.to_string() != error.to_string()) {
                     #[cfg(feature = "tracing")]
                     tracing::warn!(%error, "the old TLS configuration stays in use");
@@ -144,25 +150,26 @@ impl Reloader {
         }
     }
 
-    /// Why the last load failed. `None` if it did not.
+    /// Returns the error of the last load. `None` if it succeeded.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<ReloadError>> {
         lock(&self.0.last_error).clone()
     }
 
-    /// Looks at the files at this interval, and reloads when they have changed. Spawn it; it stops when it is aborted.
+    /// Reads the files at this interval, and reloads when their contents have changed. Spawn it as a task; it runs
+    /// until the task is aborted.
     ///
-    /// The files are all that [`from_files`](ClientCertAcceptor::from_files) and the builder of the verifier have read.
-    /// They are compared by what is in them, and nothing is loaded until two looks have found the same, so that a file
-    /// is not read while it is written. If that fails (a file is missing or half written, a key does not belong to its
-    /// certificate), the old configuration stays in use and loading is tried again at every look.
+    /// The files are all those that [`from_files`](ClientCertAcceptor::from_files) and the verifier's builder have
+    /// read. A change is loaded only after two reads in a row have found the same contents, so that no file is loaded
+    /// while it is being written. If loading fails (a file is missing or half written, or a key does not belong to its
+    /// certificate), the old configuration stays in use, and loading is tried again at every interval.
     ///
-    /// It asks the kernel for no notification: in a secret mounted by Kubernetes a symbolic link to a directory is
-    /// swapped, of which a watch on the file learns only that it was deleted ([kubernetes#111947]), others miss what
-    /// network file systems do not report, and who watches in this way ends up looking from time to time as well
-    /// ([controller-runtime#3049]). A look is one read of each file.
+    /// Files are read rather than watched through the kernel's notifications. In a secret mounted by Kubernetes, a
+    /// symbolic link to a directory is replaced, and a watch on the file learns only that the file was deleted
+    /// ([kubernetes#111947]). Network file systems do not report other changes. Programs that rely on notifications
+    /// therefore end up reading from time to time as well ([controller-runtime#3049]).
     ///
-    /// A secret mounted with `subPath` never changes.
+    /// Kubernetes never updates a secret that is mounted with `subPath`.
     ///
     /// [kubernetes#111947]: https://github.com/kubernetes/kubernetes/issues/111947
     /// [controller-runtime#3049]: https://github.com/kubernetes-sigs/controller-runtime/pull/3049
@@ -173,19 +180,20 @@ impl Reloader {
         loop {
             interval.tick().await;
             let this = self.clone();
-            // If `load` panics, the panic is reported, and the next look tries it again.
+            // If `load` panics, tokio reports the panic, and the next round tries again.
             seen = tokio::task::spawn_blocking(move || this.look(&seen)).await.unwrap_or_default();
         }
     }
 
-    /// One look: what has changed, of which the next look sees whether it has settled.
+    /// Compares the files with what was loaded, and reloads if the changes are the same as `before`. Returns the
+    /// changes that have not been loaded.
     fn look(&self, before: &Changes) -> Changes {
         let now = self.changes();
         if now.is_empty() && !before.is_empty() {
-            // Somebody has put back what is loaded, and there is nothing left to be wrong.
+            // The files have again the contents that are loaded, so the last error is settled.
             *lock(&self.0.last_error) = None;
         }
-        // An error is kept and logged by `reload`.
+        // `reload` keeps and logs the error.
         if !now.is_empty() && now == *before && self.reload().is_ok() { Changes::new() } else { now }
     }
 
@@ -196,10 +204,10 @@ impl Reloader {
     }
 }
 
-/// The files in which is something else than was loaded.
+/// The files whose contents differ from those that were loaded.
 type Changes = HashSet<Change>;
 
-/// A load that panics leaves nothing behind that is half done.
+/// Locks a mutex even if it is poisoned: a load that panics leaves no half-written value behind.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -230,7 +238,7 @@ impl fmt::Debug for Reloader {
     }
 }
 
-/// What the function given to [`Reloader::new`] failed with: that is its [`source`](Error::source).
+/// The error with which the function given to [`Reloader::new`] failed. That error is its [`source`](Error::source).
 #[derive(Debug, thiserror::Error)]
 #[error("can't load the TLS configuration: {0}")]
 pub struct ReloadError(#[source] BoxError);

@@ -1,4 +1,4 @@
-//! One handshake, from the first byte to a connection whose client is known, or to parting with the client.
+//! One handshake: from the first byte to a connection whose client is known, or to a client that is told why not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio_rustls::server::TlsStream;
 
 use super::accept_error::AcceptError;
 use super::endpoint::{Endpoints, Source};
-use super::standing::ByNow;
+use super::standing::ConnectionStanding;
 use super::{linger, plaintext};
 use crate::peer::TlsConnectInfo;
 use crate::tls::verifier::handshake;
 
-/// A handshake that failed, and what it takes to part with the client.
+/// A handshake that failed, with what is needed to close the connection.
 pub(crate) struct Failed<IO> {
     pub(super) error: AcceptError,
-    /// The stream, if the client may be listening.
+    /// The stream, if the client may still be reading from it.
     io: Option<IO>,
-    /// What it has not been told yet.
+    /// The bytes that the client has yet to be sent.
     last_words: Vec<u8>,
     pub(super) linger: Duration,
 }
@@ -33,7 +33,8 @@ impl<IO> From<AcceptError> for Failed<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Failed<IO> {
     fn listening(error: AcceptError, io: impl Into<Option<IO>>, last_words: impl Into<Vec<u8>>) -> Self {
-        // An alert is sent for what is wrong with TLS. Otherwise the client is gone, or the stream broken.
+        // rustls has sent an alert if the error is its own. After any other error the client is gone, or the stream is
+        // broken.
         let io = match &error {
             AcceptError::Handshake(error)
                 if error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) =>
@@ -45,18 +46,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Failed<IO> {
         Self { io, last_words: last_words.into(), ..error.into() }
     }
 
-    /// Lets the client hear why, for a moment.
+    /// Sends what is left to send, waits a moment for the client to read it, and closes the connection.
     pub(crate) async fn part(self) -> AcceptError {
         if let Some(io) = self.io {
-            linger::say_and_close(io, &self.last_words, self.linger).await;
+            linger::send_and_close(io, &self.last_words, self.linger).await;
         }
         self.error
     }
 }
 
-/// Reads what name the client asks for, and goes on with what is served under it.
+/// Reads the server name that the client asks for, and continues with the endpoint that is served under it.
 ///
-/// rustls reads it: a reader of one's own that looks at one record is led astray by a client that sends two.
+/// rustls reads the `ClientHello`: a parser of our own that looked at one record could be misled by a client that sends
+/// two.
 pub(super) async fn shake_hands<IO>(
     endpoints: &Endpoints,
     source: Source,
@@ -71,7 +73,7 @@ where
         return Err(Failed::listening(error, io, answer));
     }
     let mut acceptor = Acceptor::default();
-    // Memory can be read, and one byte fits in.
+    // Reading from memory can't fail, and the buffer has room for one byte.
     let _ = acceptor.read_tls(&mut [first].as_slice());
     let mut hello = LazyConfigAcceptor::new(acceptor, io);
     let hello = match (&mut hello).await {
@@ -83,7 +85,7 @@ where
         return Err(Failed::listening(AcceptError::UnknownServerName { name }, hello.io, UNRECOGNIZED_NAME));
     };
     let config = Arc::clone(&endpoint.config);
-    // rustls consults the verifier as soon as it is given the configuration.
+    // rustls consults the verifier as soon as it gets the configuration, so that happens within `observe`, too.
     let handshake = async { hello.into_stream(config).into_fallible().await };
     let (result, observed) = handshake::observe(endpoint.verifier.id(), handshake).await;
     let stream = match result {
@@ -93,14 +95,15 @@ where
     match endpoint.connect_info(stream.get_ref().1, observed) {
         Ok(info) => {
             let info = info.with_host_policy(endpoints.chosen_policy(endpoint));
-            let info = match ByNow::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
-                Some(standing) => info.with_standing(standing),
-                None => info,
-            };
+            let info =
+                match ConnectionStanding::new(source, Arc::clone(&endpoint.config.time_provider), &info) {
+                    Some(standing) => info.with_standing(standing),
+                    None => info,
+                };
             Ok((stream, info))
         }
         Err(error) => {
-            endpoint.say_if_at_fault(&error);
+            endpoint.report_own_fault(&error);
             let (io, mut connection) = stream.into_inner();
             connection.send_close_notify();
             let mut farewell = Vec::new();

@@ -4,39 +4,40 @@ use std::time::Duration;
 use super::refused::Refusal;
 use crate::policy::ClientAuthPolicy;
 
-/// Why there is no connection.
+/// Explains why a client got no connection. Returned by
+/// [`ClientCertAcceptor::accept`](crate::ClientCertAcceptor::accept).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// The client took too long.
+    /// The client did not finish the handshake in time.
     #[error("TLS handshake not finished after {after:?}")]
     Timeout {
-        /// The limit.
+        /// The time limit for a handshake.
         after: Duration,
     },
     /// The handshake failed. If TLS itself is the reason, the inner error is a [`rustls::Error`].
     #[error("TLS handshake failed: {0}")]
     Handshake(#[source] io::Error),
-    /// The client was refused for its certificate, or for having none: in the handshake, or when it came back to a
-    /// session that is not good enough any more.
+    /// The client was refused for its certificate, or for having none, either in a full handshake or when it resumed a
+    /// session that the policy no longer accepts.
     #[error("client certificate refused: {0}")]
     Refused(Box<Refusal>),
-    /// The client asks for a name that nothing is served under, or for none, and there is no fallback.
+    /// The client asks for a server name that is not served, or for none, and there is no fallback.
     #[error("the client asks for {}, under which nothing is served", name.as_deref().unwrap_or("no server name"))]
     UnknownServerName {
-        /// The name, if it asks for one.
+        /// The name that the client asks for, if any.
         name: Option<String>,
     },
-    /// The client speaks plain HTTP, and was told so in plain HTTP, with status 400.
+    /// The client speaks plain HTTP. It was told so in plain HTTP, with status 400.
     #[error("the client speaks plain HTTP on a port for TLS")]
     PlainHttp,
-    /// The configuration uses another verifier than the acceptor was given, so that nothing can be said of the client.
+    /// The configuration uses another verifier than the acceptor's, so nothing is known about the client.
     #[error(
         "the rustls configuration does not carry out {policy}: it was not made with this acceptor's verifier. \
          Start it with `verifier.server_config()`"
     )]
     ForeignConfig {
-        /// The policy.
+        /// The policy of the acceptor's verifier.
         policy: ClientAuthPolicy,
     },
 }
@@ -49,18 +50,19 @@ impl AcceptError {
         }
     }
 
-    /// Whether no client could have made it succeed: the configuration is at fault, or the machine.
+    /// Whether the fault is on this side, in the configuration or in the machine, so that no client could have
+    /// succeeded.
     pub(super) fn is_own_fault(&self) -> bool {
         use rustls::Error as E;
         matches!(self, Self::ForeignConfig { .. })
             || matches!(
                 self.tls(),
-                // The third is what rustls says if it has no certificate to present.
+                // rustls returns `General` if it has no certificate to present.
                 Some(E::FailedToGetCurrentTime | E::FailedToGetRandomBytes | E::General(_))
             )
     }
 
-    /// A word for dashboards.
+    /// Returns a short, stable name, for the label of a metric.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => "timeout",

@@ -1,4 +1,4 @@
-//! What a handshake found out about the client, and what it failed for.
+//! Turns the result of a handshake into what is known about the client, or into an error.
 
 use std::io;
 
@@ -19,7 +19,7 @@ impl Endpoint {
         self.verifier.policy()
     }
 
-    /// What a handshake failed for.
+    /// Explains the error of a handshake that failed.
     pub(super) fn explain(
         &self,
         error: io::Error,
@@ -32,16 +32,16 @@ impl Endpoint {
             Some(refusal) => AcceptError::Refused(Box::new(refusal)),
             None => {
                 let error = AcceptError::Handshake(error);
-                self.say_if_at_fault(&error);
+                self.report_own_fault(&error);
                 error
             }
         }
     }
 
-    /// What is wrong on this side is wrong with every handshake, or with many, so it is said once, and aloud.
-    pub(super) fn say_if_at_fault(&self, error: &AcceptError) {
+    /// Reports an error that is this side's fault: once for each endpoint, since it affects many or all handshakes.
+    pub(super) fn report_own_fault(&self, error: &AcceptError) {
         if error.is_own_fault() {
-            self.faulted.call_once(|| report::at_fault(error));
+            self.own_fault_reported.call_once(|| report::at_fault(error));
         }
     }
 
@@ -74,8 +74,8 @@ impl Endpoint {
         Ok(info)
     }
 
-    /// The verdict on certificates that the handshake itself did not verify: because the policy does not ask it to, or
-    /// because the session was resumed, in which case rustls checked nothing and the policy is enforced here.
+    /// Judges certificates that the handshake itself did not verify: because the policy does not ask for it, or because
+    /// the session was resumed. On resumption rustls checks nothing, so the policy is enforced here.
     fn judge(
         &self,
         presented: &[CertificateDer<'static>],

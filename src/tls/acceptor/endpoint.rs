@@ -1,4 +1,4 @@
-//! What connections are served with: configurations and the verifiers in them, and which of them by which name.
+//! What connections are served with: rustls configurations with their verifiers, chosen by server name.
 
 use std::sync::{Arc, Once};
 
@@ -13,15 +13,16 @@ use crate::tls::files::FileRead;
 use crate::tls::files::ServerCert;
 use crate::tls::verifier::ClientVerifier;
 
-/// A rustls configuration, and the verifier in it. The two are never parted.
+/// A rustls configuration and its verifier. The two always stay together.
 #[derive(Debug)]
 pub(in crate::tls) struct Endpoint {
     pub(in crate::tls) config: Arc<ServerConfig>,
     pub(in crate::tls) verifier: Arc<ClientVerifier>,
-    /// If it was read by us: rustls does not tell what certificate a configuration presents.
+    /// The server's certificate, if this crate read it from files. rustls does not tell which one a configuration
+    /// presents.
     pub(in crate::tls) server_cert: Option<ServerCert>,
-    /// Whether it was said that its handshakes fail for a reason on this side.
-    pub(in crate::tls) faulted: Once,
+    /// Makes sure that a fault on this side is reported only once.
+    pub(in crate::tls) own_fault_reported: Once,
 }
 
 impl Endpoint {
@@ -29,19 +30,19 @@ impl Endpoint {
         self.config.time_provider.current_time().ok_or(rustls::Error::FailedToGetCurrentTime)
     }
 
-    /// All files it was made of.
+    /// Returns all files that the endpoint was built from.
     #[cfg(feature = "reload")]
     pub(in crate::tls) fn files(&self) -> impl Iterator<Item = &FileRead> {
         self.server_cert.iter().flat_map(|cert| &cert.files).chain(self.verifier.files())
     }
 
-    /// What a client certificate is worth here depends on nothing else.
+    /// The verifier's fingerprint identifies a policy: what a client certificate is worth here depends on nothing else.
     fn policy_id(&self) -> PolicyId {
         *self.verifier.fingerprint()
     }
 }
 
-/// All that one port serves at a time.
+/// All endpoints that one port serves at a time.
 #[derive(Debug)]
 pub(in crate::tls) struct Endpoints {
     by_host: HostMap<Arc<Endpoint>>,
@@ -54,7 +55,7 @@ impl Endpoints {
         Self { by_host, policies }
     }
 
-    /// For the name a client asks for, if it does.
+    /// Returns the endpoint for the server name that a client asks for, or for no name.
     pub(in crate::tls) fn choose(&self, server_name: Option<&str>) -> Option<&Arc<Endpoint>> {
         let host = match server_name {
             Some(name) => Host::from_name(name)?,
@@ -67,7 +68,7 @@ impl Endpoints {
         ChosenPolicy { all: Arc::clone(&self.policies), chosen: endpoint.policy_id() }
     }
 
-    /// The one endpoint that is served whatever the name.
+    /// Returns the endpoint if there is only one, which is served under every name.
     pub(in crate::tls) fn only(&self) -> Option<&Arc<Endpoint>> {
         self.by_host.fallback.as_ref().filter(|_| self.all().count() == 1)
     }
@@ -77,7 +78,7 @@ impl Endpoints {
     }
 }
 
-/// Where an acceptor has its endpoints from.
+/// Where an acceptor gets its endpoints from.
 #[derive(Clone, Debug)]
 pub(in crate::tls) enum Source {
     Fixed(Arc<Endpoints>),
@@ -86,7 +87,7 @@ pub(in crate::tls) enum Source {
 }
 
 impl Source {
-    /// A connection takes them once, and so never sees a mixture of old and new.
+    /// Returns the current endpoints. A connection calls this once, and so never sees a mixture of old and new.
     pub(in crate::tls) fn current(&self) -> Arc<Endpoints> {
         match self {
             Self::Fixed(endpoints) => Arc::clone(endpoints),
@@ -95,7 +96,7 @@ impl Source {
         }
     }
 
-    /// The latest, of which [`changed`](Self::changed) then waits for the next.
+    /// Returns the current endpoints. [`changed`](Self::changed) then waits for newer ones.
     pub(in crate::tls) fn current_and_mark_seen(&mut self) -> Arc<Endpoints> {
         match self {
             Self::Fixed(endpoints) => Arc::clone(endpoints),
@@ -104,22 +105,22 @@ impl Source {
         }
     }
 
-    /// Whether they never change.
+    /// Whether the endpoints never change.
     pub(in crate::tls) fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
     }
 
-    /// Whether there are others than were last seen.
+    /// Whether there are newer endpoints than those last seen.
     pub(in crate::tls) fn has_changed(&self) -> bool {
         match self {
             Self::Fixed(_) => false,
-            // An error means that there will be no more, and says nothing of those that there are.
+            // An error means that no newer endpoints will come. The current ones may still be unseen.
             #[cfg(feature = "reload")]
             Self::Reloaded(endpoints) => endpoints.has_changed().unwrap_or(true),
         }
     }
 
-    /// Knows from now on that they never change, if there is nobody left who could change them.
+    /// Becomes fixed if nobody is left who could change the endpoints.
     pub(in crate::tls) fn settle(&mut self) {
         #[cfg(feature = "reload")]
         if let Self::Reloaded(endpoints) = self {
@@ -129,7 +130,7 @@ impl Source {
         }
     }
 
-    /// Waits for others than were last seen: for ever, if there can't be any.
+    /// Waits for newer endpoints than those last seen: for ever, if none can come.
     pub(in crate::tls) async fn changed(&mut self) {
         match self {
             Self::Fixed(_) => {}

@@ -1,4 +1,4 @@
-//! From a stream of bytes to a TLS connection whose client is known.
+//! The acceptor: from a stream of bytes to a TLS connection whose client is known.
 
 mod accept;
 mod accept_error;
@@ -39,16 +39,17 @@ use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::policy::ClientAuthPolicy;
 use crate::telemetry;
 
-/// Shakes hands with a client and captures the certificates it presents.
+/// Performs TLS handshakes and captures the certificates that clients present.
 ///
-/// It is made of a rustls configuration and of the [`ClientVerifier`] in it, since rustls does not tell which verifier
-/// a configuration has; if the two do not belong together, every handshake fails with an error that says so.
+/// An acceptor is made from a rustls configuration and the [`ClientVerifier`] in it, since rustls does not tell which
+/// verifier a configuration has. If the two do not belong together, every handshake fails with
+/// [`AcceptError::ForeignConfig`].
 ///
-/// Sessions are resumed, from the configuration's storage and by its tickets, where a full handshake would end the same
-/// way: see [below](#trust-over-time). Where a certificate is asked for there is no 0-RTT, whatever the configuration
-/// says: it can be replayed.
+/// Sessions are resumed, from the configuration's storage and by its tickets, only where a full handshake would end the
+/// same way: see [below](#trust-over-time). Under a policy that asks for a certificate 0-RTT is off, whatever the
+/// configuration says, since early data can be replayed.
 ///
-/// A clone is a reference count.
+/// Cloning an acceptor is cheap: it copies reference-counted pointers.
 ///
 /// ```no_run
 /// use tokio::net::TcpListener;
@@ -84,22 +85,26 @@ pub struct ClientCertAcceptor {
 }
 
 impl ClientCertAcceptor {
-    /// An acceptor for this configuration, which [`verifier.server_config()`](ClientVerifier::server_config) began.
+    /// Makes an acceptor for a configuration that was started with
+    /// [`verifier.server_config()`](ClientVerifier::server_config).
     ///
-    /// Its `session_storage` and its `ticketer` are wrapped: the sessions in them are bound to the verifier. Both may
-    /// be shared with other configurations, whatever their verifiers.
+    /// The configuration's `session_storage` and `ticketer` are wrapped, and the sessions in them are bound to the
+    /// verifier. Both may be shared with other configurations, whatever the verifiers of those.
     #[must_use]
     pub fn new(config: impl Into<Arc<ServerConfig>>, verifier: Arc<ClientVerifier>) -> Self {
         Self::with_cert(Arc::unwrap_or_clone(config.into()), verifier, None)
     }
 
-    /// An acceptor that presents a certificate from files: the chain in PEM, the server's own certificate first, and
-    /// its private key in PEM; or each in DER. Both may be one file. `configure` changes what else there is in the
-    /// configuration, which is rustls' default.
+    /// Makes an acceptor that presents a certificate from files.
     ///
-    /// Nothing in the files is passed over but what is customary there: see the [crate's documentation](crate#files).
+    /// `chain` holds the certificate chain in PEM, the server's own certificate first, or that certificate alone in
+    /// DER; `key` holds its private key in PEM or DER. Both may be the same file. `configure` changes anything else in
+    /// the configuration, which starts as rustls's default.
     ///
-    /// Unlike [`new`](Self::new) it knows the certificate: it can tell [when it
+    /// The files may also hold what such files customarily do. Anything else in them is an error, and nothing is
+    /// ignored silently: see the [crate's documentation](crate#files).
+    ///
+    /// Unlike one from [`new`](Self::new), this acceptor knows its certificate: it can tell [when the certificate
     /// expires](Self::server_cert_not_after), and `Reloader::watch` notices when the files change (feature `reload`).
     ///
     /// ```no_run
@@ -114,7 +119,8 @@ impl ClientCertAcceptor {
     ///
     /// # Errors
     ///
-    /// If a file can't be read or is not whole, or the key is not that of the certificate. See [`ServerCertError`].
+    /// Returns an error if a file can't be read or is incomplete, or if the key is not the certificate's. See
+    /// [`ServerCertError`].
     pub fn from_files(
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
@@ -138,7 +144,8 @@ impl ClientCertAcceptor {
             config.max_early_data_size = 0;
             config.send_half_rtt_data = false;
         }
-        let endpoint = Endpoint { config: Arc::new(config), verifier, server_cert, faulted: Once::new() };
+        let endpoint =
+            Endpoint { config: Arc::new(config), verifier, server_cert, own_fault_reported: Once::new() };
         Self::serving(Endpoints::new(HostMap::new(Some(Arc::new(endpoint)))))
     }
 
@@ -155,7 +162,7 @@ impl ClientCertAcceptor {
         }
     }
 
-    /// What it serves, if it serves the same whatever the name, and always.
+    /// Returns the endpoint, if there is only one and it never changes.
     pub(super) fn plain(&self) -> Option<Arc<Endpoint>> {
         match &self.source {
             Source::Fixed(endpoints) => endpoints.only().cloned(),
@@ -164,24 +171,24 @@ impl ClientCertAcceptor {
         }
     }
 
-    /// How long a client may take from connecting to the end of the handshake: 10 seconds unless set.
+    /// Sets how long a client may take from connecting to the end of the handshake. The default is 10 seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// Do not log whose certificates are refused: of subject, issuer and serial number nothing, and of the certificate
-    /// its SHA-256 alone.
+    /// Keeps the names in refused certificates out of the log: no subject, issuer or serial number is logged, and the
+    /// certificate is identified by its SHA-256 alone.
     ///
-    /// Names of people are personal data. They are still in [`AcceptError::Refused`], for whoever asks for them.
+    /// Names of people are personal data. A program still finds them in [`AcceptError::Refused`].
     #[must_use]
     pub fn without_names_in_log(mut self) -> Self {
         self.names_in_log = false;
         self
     }
 
-    /// The policy it carries out. `None` if that depends on the name a client asks for.
+    /// Returns the policy that this acceptor carries out. `None` if that depends on the name a client asks for.
     #[must_use]
     pub fn policy(&self) -> Option<ClientAuthPolicy> {
         let endpoints = self.source.current();
@@ -190,8 +197,11 @@ impl ClientCertAcceptor {
         policies.all(|policy| policy == first).then_some(first)
     }
 
-    /// When the server's certificate expires, by its `notAfter`: the first to expire, if there are several. `None` for
-    /// those that [`new`](Self::new) was given, since rustls does not tell what certificate a configuration presents.
+    /// Returns when the server's certificate expires: its `notAfter`, or the earliest if there are several
+    /// certificates.
+    ///
+    /// Configurations that were passed to [`new`](Self::new) don't count, since rustls does not tell which certificate
+    /// a configuration presents. `None` if there are no others.
     #[must_use]
     pub fn server_cert_not_after(&self) -> Option<UnixTime> {
         self.source
@@ -201,28 +211,28 @@ impl ClientCertAcceptor {
             .min()
     }
 
-    /// The server's own certificate, where [`from_files`](Self::from_files) read it and there is one only.
+    /// Returns the server's own certificate, if there is only one and [`from_files`](Self::from_files) read it.
     #[must_use]
     pub fn server_cert(&self) -> Option<CertificateDer<'static>> {
         self.source.current().only()?.server_cert.as_ref()?.key.cert.first().cloned()
     }
 
-    /// When the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`].
+    /// Returns when the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`].
     #[must_use]
     pub fn crl_next_update(&self) -> Option<UnixTime> {
         self.source.current().all().filter_map(|endpoint| endpoint.verifier.crl_next_update()).min()
     }
 
-    /// Shakes hands over any stream of bytes.
+    /// Performs a handshake over any stream of bytes.
     ///
-    /// The stream that comes back is tokio-rustls' own; what was found out about the client comes beside it.
+    /// On success, it returns tokio-rustls's own stream and what was found out about the client.
     ///
-    /// A client that is refused gets an alert, and up to two seconds to take it: so long its connection is kept open,
-    /// and what it still sends is read and thrown away. That it was is an event (feature `tracing`).
+    /// A client that is refused gets an alert, and up to two seconds to read it. For that time the connection is kept
+    /// open, and what the client still sends is discarded. Each refusal emits an event (feature `tracing`).
     ///
     /// # Errors
     ///
-    /// If the client is refused, is too slow, goes away or does not speak TLS: see [`AcceptError`].
+    /// Returns an error if the client is refused, is too slow, goes away, or does not speak TLS: see [`AcceptError`].
     pub async fn accept<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
@@ -236,12 +246,14 @@ impl ClientCertAcceptor {
         }
     }
 
-    /// The same with a client whose address, or whatever else there is to call it by, is known: the event about a
-    /// handshake that fails has it as `peer`.
+    /// Performs a handshake with a client whose address is known. An event about a handshake that fails has it as
+    /// `peer`.
+    ///
+    /// `peer` may be anything that identifies the client.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
+    /// Returns the same errors as [`accept`](Self::accept).
     pub async fn accept_from<IO>(
         &self,
         io: IO,
@@ -259,13 +271,13 @@ impl ClientCertAcceptor {
         }
     }
 
-    /// Shakes hands, and leaves it to the caller to report a failure and to part with the client.
+    /// Performs a handshake. On failure, the caller reports the error and closes the connection.
     pub(crate) async fn try_accept<IO>(&self, io: IO) -> Result<(TlsStream<IO>, TlsConnectInfo), Failed<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let mut source = self.source.clone();
-        // One deadline for both halves, and one set of endpoints.
+        // The deadline covers the whole handshake, which uses one set of endpoints from beginning to end.
         let endpoints = source.current_and_mark_seen();
         let mut accepted =
             tokio::time::timeout(self.handshake_timeout, accept::shake_hands(&endpoints, source, io))
@@ -287,11 +299,13 @@ impl ClientCertAcceptor {
 
     /// Waits until a connection's certificate is no longer worth what it was: for ever, if that does not happen.
     ///
-    /// A certificate is checked when a connection is made, and a connection can live for days. This resolves when a
-    /// handshake would now be refused, or a certificate that was verified would not be: since it has expired, a CRL that
-    /// speaks for it has, or a CRL with it on it has begun; or since a reload brought in such a CRL, removed its CA, or
-    /// tightened the policy of the name that the client asked for. It is the moment to drain the connection, for a
-    /// while: a request can take as long as the client likes.
+    /// A certificate is checked when a connection is made, and a connection can live for days. The future resolves when
+    /// a new handshake would be refused, or would no longer verify the client's certificate. Time brings this about
+    /// when the certificate expires, when a CRL that covers it expires, or when a CRL that revokes it comes into force.
+    /// A reload does when it brings in such a CRL, removes the CA, or tightens the policy of the name that the client
+    /// asked for.
+    ///
+    /// The server should then drain the connection, with a deadline: a request can take as long as the client likes.
     ///
     /// ```no_run
     /// use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -315,8 +329,8 @@ impl ClientCertAcceptor {
     /// # }
     /// ```
     ///
-    /// A connection that was upgraded, to WebSocket for example, is out of hyper's hands: wait for this in the task that
-    /// has it, too. `axum::serve` has no way to end one connection.
+    /// hyper no longer manages a connection that was upgraded, to WebSocket for example: wait for this future in the
+    /// task that has taken the connection over, too. `axum::serve` has no way to end a single connection.
     pub fn trust_lost(&self, info: &TlsConnectInfo) -> impl Future<Output = TrustLost> + Send + 'static {
         trust_lost::wait(self.source.clone(), info.clone())
     }

@@ -1,4 +1,4 @@
-//! Plain HTTP on the TLS port: told apart by its first byte, and answered so that a person can read it.
+//! Recognizes plain HTTP on the TLS port by its first byte, and answers it with a message that a person can read.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::accept_error::AcceptError;
 
-/// nginx's answer (`The plain HTTP request was sent to HTTPS port`), with the remedy.
+/// The answer that nginx gives (`The plain HTTP request was sent to HTTPS port`), with the remedy added.
 const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-type: text/plain\r\n\
     content-length: 61\r\n\
@@ -15,23 +15,24 @@ const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     \r\n\
     This port speaks TLS and got plain HTTP. Use an https:// URL.";
 
-/// What is read of a request before it is answered.
+/// The most bytes of a request that are read before it is answered.
 const MAX_REQUEST: u64 = 16 * 1024;
 
-/// The first byte that a client sends.
+/// Reads the first byte that a client sends.
 ///
-/// One byte is never a TLS record, so it can be handed to rustls ahead of the rest without a thing happening.
+/// rustls does nothing with a single byte, which is less than a TLS record, so it can be passed to rustls ahead of the
+/// rest.
 pub(super) async fn first_byte<IO: AsyncRead + Unpin>(io: &mut IO) -> Result<u8, AcceptError> {
     io.read_u8().await.map_err(AcceptError::Handshake)
 }
 
-/// Whether a client that begins so may speak HTTP, and does not speak TLS: a method begins with a letter, which is no
-/// type of record.
+/// Whether a client that begins with this byte may speak HTTP. An HTTP method begins with a capital letter, and no type
+/// of TLS record has such a value.
 pub(super) fn may_be_http(first: u8) -> bool {
     first.is_ascii_uppercase()
 }
 
-/// What is wrong with a client that began with a letter, and what to answer it, if it speaks HTTP.
+/// Returns the error for a client that began with a letter, and the answer to send if it speaks HTTP.
 pub(super) async fn refuse<IO: AsyncRead + Unpin>(io: &mut IO) -> (AcceptError, &'static [u8]) {
     match is_request(io).await {
         Ok(true) => (AcceptError::PlainHttp, ANSWER),
@@ -43,7 +44,7 @@ pub(super) async fn refuse<IO: AsyncRead + Unpin>(io: &mut IO) -> (AcceptError, 
     }
 }
 
-/// Reads the head of a request. `false` as soon as it proves to be none.
+/// Reads the head of a request. Returns `false` as soon as it proves not to be one.
 async fn is_request<IO: AsyncRead + Unpin>(io: &mut IO) -> io::Result<bool> {
     let mut io = io.take(MAX_REQUEST);
     let mut head = Vec::with_capacity(1024);
@@ -60,7 +61,7 @@ async fn is_request<IO: AsyncRead + Unpin>(io: &mut IO) -> io::Result<bool> {
     }
 }
 
-/// Whether a line ends as the first one of HTTP/1 does, and of HTTP/2's preface.
+/// Whether a line ends as a request line of HTTP/1, or the first line of HTTP/2's preface, does.
 fn is_request_line(line: &[u8]) -> bool {
     matches!(line.trim_ascii_end(), [.., b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
@@ -100,7 +101,7 @@ mod tests {
         }
     }
 
-    /// A reader that gives so many bytes at a time.
+    /// A reader that returns at most so many bytes at a time.
     fn pieces(text: &[u8], size: usize) -> impl AsyncRead + Unpin {
         let (mut write, read) = tokio::io::duplex(size);
         let text = text.to_vec();

@@ -1,4 +1,4 @@
-//! Who was refused for a certificate, and why.
+//! Which client was refused for its certificate, and why.
 
 use std::fmt;
 
@@ -12,9 +12,10 @@ use crate::tls::verifier::RefusalReason;
 use crate::tls::verifier::handshake::Observed;
 use crate::x509::Fingerprint;
 
-/// A client was refused for its certificate, or for not having one: [`AcceptError::Refused`](crate::AcceptError).
+/// Describes a client that was refused for its certificate, or for not having one.
 ///
-/// It prints the reason, and no name: names are personal data.
+/// It comes in [`AcceptError::Refused`](crate::AcceptError::Refused). Its `Display` gives the reason and the policy,
+/// and no names, which are personal data.
 ///
 /// ```no_run
 /// use tower_client_cert::{AcceptError, ClientCertAcceptor, RefusalReason, UnverifiedReason};
@@ -38,7 +39,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Of a session that was resumed, after the handshake.
+    /// Describes a client whose resumed session was refused after the handshake.
     pub(super) fn resumed(
         reason: RefusalReason,
         policy: ClientAuthPolicy,
@@ -49,7 +50,7 @@ impl Refusal {
         Self { reason, policy, certificate, server_name, resumed: true }
     }
 
-    /// What rustls failed with, if it was for the certificate.
+    /// Explains rustls's error as a refusal, if the client's certificate was the cause.
     pub(super) fn within(
         error: &Error,
         observed: Observed,
@@ -59,7 +60,7 @@ impl Refusal {
         let reason = match (observed.refused, error) {
             (Some(reason), _) => reason,
             (None, Error::NoCertificatesPresented) => RefusalReason::NoCertificate,
-            // The certificate itself was taken, so this is about its key.
+            // The verifier accepted the certificate itself, so the error is about proving that the client has its key.
             (None, _) if observed.presented.is_some() && is_about_the_key(error) => RefusalReason::NotProven,
             _ => return None,
         };
@@ -67,31 +68,31 @@ impl Refusal {
         Some(Self { reason, policy, certificate, server_name, resumed: false })
     }
 
-    /// Why.
+    /// Returns why the client was refused.
     #[must_use]
     pub fn reason(&self) -> &RefusalReason {
         &self.reason
     }
 
-    /// The policy that refused it.
+    /// Returns the policy that refused the client.
     #[must_use]
     pub fn policy(&self) -> ClientAuthPolicy {
         self.policy
     }
 
-    /// The client's own certificate, if it presented one.
+    /// Returns the client's own certificate, if it presented one.
     #[must_use]
     pub fn certificate(&self) -> Option<&ClaimedCertificate> {
         self.certificate.as_ref()
     }
 
-    /// The name that the client asked for (SNI), if it did.
+    /// Returns the name that the client asked for (SNI), if any.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// Whether it came back to a session, which had been good when it was made.
+    /// Whether the client resumed a session, whose certificate had been accepted when the session was made.
     #[must_use]
     pub fn is_resumption(&self) -> bool {
         self.resumed
@@ -115,26 +116,28 @@ impl fmt::Display for Refusal {
 
 /// The certificate that a refused client presented as its own.
 ///
-/// Nothing of it is known to be true. Most clients are refused before they would have to prove that they hold the
-/// private key, so this may be somebody else's certificate, copied, or anybody's invention.
+/// Nothing in it is known to be true. Most clients are refused before they have to prove that they hold the private
+/// key, so this may be a copy of somebody else's certificate, or a fabrication.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClaimedCertificate(CertificateDer<'static>);
 
 impl ClaimedCertificate {
-    /// What the client sent, which need not be a certificate.
+    /// Returns the bytes that the client sent. They need not be a certificate.
     #[must_use]
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.0
     }
 
-    /// Its SHA-256.
+    /// Returns the SHA-256 of the certificate.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.0)
     }
 
-    /// Whom it says it is for, fit for a log: by RFC 4514, cut at 256 bytes, and with everything escaped that would
-    /// break the line or turn its direction. `None` if it can't be read.
+    /// Returns the subject that the certificate claims, in a form that is safe to log. `None` if it can't be read.
+    ///
+    /// It is written as in RFC 4514, cut at 256 bytes. Characters that would break the line or change its direction are
+    /// escaped.
     #[cfg(feature = "x509")]
     #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
     #[must_use]
@@ -142,7 +145,7 @@ impl ClaimedCertificate {
         self.read(|certificate| printable(crate::x509::name::rfc4514(certificate.subject())))
     }
 
-    /// Who it says issued it, in the same way.
+    /// Returns the issuer that the certificate claims, in the same form as [`subject`](Self::subject).
     #[cfg(feature = "x509")]
     #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
     #[must_use]
@@ -150,8 +153,8 @@ impl ClaimedCertificate {
         self.read(|certificate| printable(crate::x509::name::rfc4514(certificate.issuer())))
     }
 
-    /// Its serial number in hexadecimal, as [`ClientIdentity::serial_hex`](crate::ClientIdentity::serial_hex) prints
-    /// it, cut at 256 bytes.
+    /// Returns the serial number in hexadecimal, as [`ClientIdentity::serial_hex`](crate::ClientIdentity::serial_hex)
+    /// does, cut at 256 bytes.
     #[cfg(feature = "x509")]
     #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
     #[must_use]
@@ -172,7 +175,7 @@ impl ClaimedCertificate {
     }
 }
 
-/// No name, which is personal data.
+/// Shows the fingerprint only: names are personal data.
 impl fmt::Debug for ClaimedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClaimedCertificate({})", self.fingerprint())

@@ -1,4 +1,4 @@
-//! What is said of handshakes that fail: one event each, at the level that it is worth.
+//! Logs handshakes that fail: one event for each, at the level that suits its cause.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::refused::{ClaimedCertificate, Refusal};
 #[cfg(feature = "tracing")]
 use crate::telemetry::limit::Limit;
 
-/// What the clones of an acceptor share.
+/// The state that the clones of an acceptor share.
 #[derive(Debug, Default)]
 pub(in crate::tls) struct Reports {
     #[cfg(feature = "tracing")]
@@ -19,7 +19,7 @@ pub(in crate::tls) struct Reports {
 }
 
 impl Reports {
-    /// One event for a handshake that failed. `peer` is the client's address, if it is known.
+    /// Logs one handshake that failed. `peer` is the client's address, if it is known.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables, clippy::unused_self))]
     pub(super) fn failed(&self, error: &AcceptError, peer: Option<&dyn fmt::Debug>, names: bool) {
         #[cfg(feature = "tracing")]
@@ -31,7 +31,7 @@ impl Reports {
         }
     }
 
-    /// Anybody can be refused as often as they like, so what is over the limit is for level `debug`.
+    /// Logs one refusal. Anybody can be refused as often as they like, so events over the limit have level `debug`.
     #[cfg(feature = "tracing")]
     fn refused(&self, refusal: &Refusal, peer: Option<&dyn fmt::Debug>, names: bool) {
         macro_rules! event {
@@ -60,7 +60,7 @@ impl Reports {
     }
 }
 
-/// Subject, issuer and serial number, as far as they may be told.
+/// Returns subject, issuer and serial number, if names may be logged.
 #[cfg(all(feature = "tracing", feature = "x509"))]
 fn claims(certificate: &ClaimedCertificate, names: bool) -> [Option<String>; 3] {
     if !names {
@@ -74,7 +74,7 @@ fn claims(_: &ClaimedCertificate, _: bool) -> [Option<String>; 3] {
     [None, None, None]
 }
 
-/// Something on this side keeps handshakes from succeeding, all of them or many: nobody may overlook it.
+/// Logs an error on this side that makes many or all handshakes fail.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 pub(super) fn at_fault(error: &AcceptError) {
     #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! Whether a handshake would still end as a connection's did: by the clock, and by what a reload has brought.
+//! Whether a new handshake would still grant as much as the connection's own did, given the time and what was reloaded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,25 +7,26 @@ use rustls::time_provider::TimeProvider;
 
 use super::endpoint::Source;
 use super::trust_lost::{self, TrustLost};
-use crate::peer::{Fallen, PeerCertificates, Standing, TlsConnectInfo, Verification};
+use crate::peer::{Demotion, PeerCertificates, Standing, TlsConnectInfo, Verification};
 
-/// The standing of one connection.
+/// Checks the standing of one connection.
 #[derive(Debug)]
-pub(super) struct ByNow {
+pub(super) struct ConnectionStanding {
     time: Arc<dyn TimeProvider>,
-    /// Requests of a connection come one after the other, so nobody waits for it.
+    /// The requests of one connection are checked one after the other, so nobody waits for this lock.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     source: Source,
-    /// The last second of which the verdict is true, as far as is known.
+    /// The last second in which the verdict is known to hold.
     until: UnixTime,
 }
 
-impl ByNow {
-    /// Of a connection that was made under the endpoints which `source` has seen last. `None` if nothing can change.
+impl ConnectionStanding {
+    /// Makes the check for a connection that was made under the endpoints that `source` saw last. `None` if its
+    /// standing can never change.
     pub(super) fn new(
         mut source: Source,
         time: Arc<dyn TimeProvider>,
@@ -36,16 +37,16 @@ impl ByNow {
         if !verified && source.is_fixed() {
             return None;
         }
-        // To be looked at when the first request comes.
+        // In the past, so that the first request is checked.
         let until = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
         Some(Arc::new(Self { time, state: Mutex::new(State { source, until }) }))
     }
 }
 
-impl Standing for ByNow {
-    fn check(&self, server_name: Option<&str>, peer: Option<&PeerCertificates>) -> Result<(), Fallen> {
+impl Standing for ConnectionStanding {
+    fn check(&self, server_name: Option<&str>, peer: Option<&PeerCertificates>) -> Result<(), Demotion> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without a clock nothing can be said of dates. Handshakes fail then, and that is enough.
+        // Without a clock, dates can't be checked. New handshakes fail in that case, which is enough.
         let past = self.time.current_time().is_some_and(|now| now > state.until);
         if !past && !state.source.has_changed() {
             return Ok(());
@@ -64,9 +65,9 @@ impl Standing for ByNow {
                     TrustLost::NotVerified { verification: Verification::Unverified(reason) }
                         if !verifies =>
                     {
-                        Fallen::Unverified(reason)
+                        Demotion::Unverified(reason)
                     }
-                    lost => Fallen::Refused(lost.to_string()),
+                    lost => Demotion::Refused(lost.to_string()),
                 })
             }
         }

@@ -1,4 +1,4 @@
-//! Connections whose client would not be let in any more.
+//! Notices when a new handshake would no longer accept a connection's client.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::peer::{PeerCertificates, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
 use crate::tls::verifier::ChainError;
 
-/// Clocks are set, and machines sleep.
+/// The longest sleep between two checks: the clock may be set, and the machine may be suspended.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 const FOR_EVER: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
@@ -31,15 +31,16 @@ pub(super) async fn wait(mut source: Source, info: TlsConnectInfo) -> TrustLost 
     }
 }
 
-/// To the first second after `last`.
+/// Returns the time until the first second after `last`.
 fn after(last: UnixTime, now: UnixTime) -> Duration {
     Duration::from_secs(last.as_secs().saturating_sub(now.as_secs()).saturating_add(1))
 }
 
-/// The last second in which the connection is as good as a new one, unless something is reloaded.
+/// Returns the last second in which a new handshake would grant as much as the connection's own did, unless something
+/// is reloaded.
 ///
-/// Cheap enough to be called for every request: while the verdict is remembered, it costs a hash over the chain. Where
-/// there is nothing to lose, it costs nothing.
+/// This is cheap enough to be called for every request: while the verdict is remembered, it costs a hash over the
+/// chain.
 pub(super) fn check(
     endpoints: &Endpoints,
     server_name: Option<&str>,
@@ -50,7 +51,7 @@ pub(super) fn check(
     let Some(peer) = peer else {
         return if policy.requires() { Err(TrustLost::NoCertificate { policy }) } else { Ok(FOR_EVER) };
     };
-    // Without a clock nothing can be said, and it is asked again when there is one. Handshakes fail until then.
+    // Without a clock, dates can't be checked: check again once there is one. New handshakes fail until then.
     let Ok(now) = endpoint.now() else { return Ok(UnixTime::since_unix_epoch(Duration::ZERO)) };
     if !peer.is_verified() && !policy.verifies() {
         endpoint.verifier.takes(peer.presented())?;
@@ -62,26 +63,27 @@ pub(super) fn check(
     }
 }
 
-/// Why a connection's certificate is no longer worth what it was.
+/// Explains why a connection's certificate is no longer worth what it was. Returned by
+/// [`ClientCertAcceptor::trust_lost`](crate::ClientCertAcceptor::trust_lost).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustLost {
-    /// It was verified, or would have to be, and is not.
+    /// The certificate no longer verifies; or it never did, and the policy has come to require that it does.
     #[error("the client's certificate does not verify any more: {verification}")]
     NotVerified {
-        /// Why not.
+        /// Why it does not verify.
         verification: Verification,
     },
-    /// The policy has come to require one, and there is none.
+    /// The policy has come to require a certificate, and the client has none.
     #[error("{policy} requires a certificate, and the client has none")]
     NoCertificate {
-        /// The policy.
+        /// The policy that requires it.
         policy: ClientAuthPolicy,
     },
-    /// Nothing is served any more under the name that the client asked for.
+    /// The server name that the client asked for is not served any more.
     #[error("nothing is served any more under the name that the client asked for")]
     UnknownServerName,
-    /// The limits on what a client may present have become tighter.
+    /// The chain exceeds the limits, which have become tighter.
     #[error(transparent)]
     Chain(#[from] ChainError),
 }

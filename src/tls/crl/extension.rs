@@ -1,4 +1,4 @@
-//! Extensions of CRLs, of their entries and of certificates (RFC 5280 sections 4.2, 5.2 and 5.3), by identifier.
+//! Extensions of CRLs, of their entries and of certificates (RFC 5280 sections 4.2, 5.2 and 5.3), by object identifier.
 
 use crate::x509::der::{BOOLEAN, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, VERSION};
 
@@ -33,7 +33,7 @@ impl<'a> Extension<'a> {
     }
 }
 
-/// The contents of a boolean.
+/// Reads the contents of a `BOOLEAN`.
 pub(super) fn boolean(contents: &[u8]) -> Option<bool> {
     match contents {
         [byte] => Some(*byte != 0),
@@ -41,24 +41,24 @@ pub(super) fn boolean(contents: &[u8]) -> Option<bool> {
     }
 }
 
-/// The contents of the name, if these `GeneralNames` begin with the name of a directory.
+/// Returns the contents of the first name in a `GeneralNames`, if that is a directory name.
 pub(super) fn directory_name(names: &[u8]) -> Option<&[u8]> {
     let mut names = Der::new(Der::new(names).take(SEQUENCE)?);
     Der::new(names.take(DIRECTORY_NAME)?).take(SEQUENCE)
 }
 
-/// The identifier of an algorithm, of the contents of its `AlgorithmIdentifier`.
+/// Returns the object identifier in the contents of an `AlgorithmIdentifier`.
 pub(super) fn algorithm_oid(algorithm: &[u8]) -> &[u8] {
     Der::new(algorithm).take(OBJECT_IDENTIFIER).unwrap_or_default()
 }
 
-/// What of a certificate matters for CRLs.
+/// The fields of a certificate that matter for CRLs.
 #[derive(Clone, Debug)]
 pub(super) struct Certificate<'a> {
     pub(super) serial: &'a [u8],
     /// The contents of the issuer's name.
     pub(super) issuer: &'a [u8],
-    /// The contents of its `SubjectPublicKeyInfo`.
+    /// The contents of the certificate's `SubjectPublicKeyInfo`.
     pub(super) key_info: &'a [u8],
     extensions: &'a [u8],
 }
@@ -84,7 +84,7 @@ impl<'a> Certificate<'a> {
         Some(Self { serial, issuer, key_info, extensions })
     }
 
-    /// The value of an extension. `None` if it is not there, `Some(None)` if what is there can't be read.
+    /// Returns the value of an extension. `None` if the certificate does not have it, `Some(None)` if it can't be read.
     pub(super) fn extension(&self, oid: &[u8]) -> Option<Option<&'a [u8]>> {
         let mut extensions = Der::new(self.extensions);
         while !extensions.is_empty() {

@@ -1,13 +1,13 @@
-//! Why a CRL can't be used, or not for everything, in words with a cure.
+//! Why a CRL can't be used, or only in part, in words that include the cure.
 
 use std::fmt;
 
 use super::title::Oid;
 
-/// Why a list is refused.
+/// Explains why a list is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is not what RFC 5280 says a CRL is: here.
+    /// The list is not a CRL as RFC 5280 defines it. The text says which part of it is wrong.
     Malformed(&'static str),
     Version1,
     NoNextUpdate,
@@ -36,7 +36,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Why a list can't say of a certificate that it is good.
+/// Explains why a list can't say that a certificate is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     Delta,
@@ -48,7 +48,7 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    /// Of two limits the one that takes more away.
+    /// Returns the one of two limits that restricts a list more.
     pub(super) fn worse(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (&one, &other) {
             (Some(limit), Some(_)) if !limit.still_revokes() => one,
@@ -57,8 +57,8 @@ impl Limit {
         }
     }
 
-    /// Whether what is on the list is revoked all the same. RFC 5280 sections 5.2 and 5.3: a list with a critical
-    /// extension that is not processed must not be used to determine the status of any certificate.
+    /// Whether the certificates on the list count as revoked all the same. RFC 5280 sections 5.2 and 5.3: a list with a
+    /// critical extension that is not processed must not be used to determine the status of any certificate.
     pub(super) fn still_revokes(&self) -> bool {
         matches!(self, Self::Delta | Self::SomeReasons | Self::Indirect)
     }

@@ -1,4 +1,4 @@
-//! One certificate revocation list (RFC 5280 section 5): read once, then asked for serial numbers.
+//! One certificate revocation list (RFC 5280 section 5): it is read once, and then looks up serial numbers.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,10 +19,10 @@ const EXTENSIONS: u8 = 0xA0;
 const ENUMERATED: u8 = 0x0A;
 const REMOVE_FROM_CRL: &[u8] = &[8];
 
-/// A CRL that was read. Its signature is checked when it is known who should have made it.
+/// A CRL that was read. Its signature is checked later, when the issuer of a certificate is known.
 pub(super) struct List {
     der: CertificateRevocationListDer<'static>,
-    /// Where in `der` the signed part is, which the signature is checked over.
+    /// The range of `der` that the signature covers.
     signed: Range<usize>,
     algorithm: Vec<u8>,
     signature: Vec<u8>,
@@ -32,19 +32,19 @@ pub(super) struct List {
     pub(super) next_update: UnixTime,
     pub(super) authority: AuthorityKey,
     pub(super) scope: Scope,
-    /// Why it can't say that a certificate is good, if it can't.
+    /// Why the list can't say that a certificate is good, if it can't.
     pub(super) limit: Option<Limit>,
-    /// Where in `der` the revoked certificates are.
+    /// The range of `der` that holds the revoked certificates.
     entries: Range<usize>,
-    /// The places of their serial numbers among the entries, in the order of the serial numbers. A list may have
-    /// millions, which is why they are not copied.
+    /// The positions of the entries, sorted by serial number. A list may have millions of entries, so the serial
+    /// numbers themselves are not copied.
     sorted: Vec<u32>,
-    /// Whose signature it bears, and whose it does not.
+    /// The keys that the signature was checked with, and whether it is theirs.
     signers: Mutex<Vec<(Digest, bool)>>,
 }
 
 impl List {
-    /// So many keys' signatures are remembered for each list. More have one name in an attack only.
+    /// How many keys are remembered for each list. Only in an attack do more keys than these share a name.
     const MAX_SIGNERS: usize = 64;
 
     pub(super) fn read(
@@ -77,20 +77,20 @@ impl List {
         &self.der
     }
 
-    /// How to name it to the operator.
+    /// Returns how messages to the operator name the list.
     pub(super) fn title(&self) -> Title {
         Title::of(&self.der)
     }
 
-    /// Whether this certificate is on it, by its serial number.
+    /// Whether the certificate with this serial number is on the list.
     pub(super) fn revokes(&self, serial: &[u8]) -> bool {
         let entries = self.der.get(self.entries.clone()).unwrap_or_default();
         let serial = number(serial);
         self.sorted.binary_search_by(|place| serial_at(entries, *place).cmp(serial)).is_ok()
     }
 
-    /// Whether it was made by this key. The signature is checked once for each key, since that takes time in
-    /// proportion to the list.
+    /// Whether the list is signed with the key of `signer`. The signature is checked once for each key, since that
+    /// takes time in proportion to the size of the list.
     pub(super) fn is_signed_by(
         &self,
         signer: &Signer<'_>,
@@ -128,7 +128,7 @@ impl fmt::Debug for List {
     }
 }
 
-/// What a list says, while its bytes are at hand.
+/// The parts of a list, borrowed from its bytes.
 struct Outline<'a> {
     signed: &'a [u8],
     algorithm: &'a [u8],
@@ -213,7 +213,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What its extensions say of a list.
+/// What the extensions of a list say about it.
 #[derive(Default)]
 struct About {
     authority: Option<AuthorityKey>,
@@ -256,7 +256,7 @@ impl About {
     }
 }
 
-/// The entries of the issuer's own certificates, by serial number.
+/// The entries for certificates of the list's own issuer, sorted by serial number.
 struct Index {
     sorted: Vec<u32>,
     limit: Option<Limit>,
@@ -267,7 +267,7 @@ impl Index {
         let malformed = || Fault::Malformed("a revoked certificate");
         let mut index = Self { sorted: Vec::new(), limit: None };
         let mut rest = Der::new(entries);
-        // An entry has the issuer of the one before, and the first has the list's (RFC 5280 section 5.3.3).
+        // An entry has the same issuer as the entry before it, and the first has the list's (RFC 5280 section 5.3.3).
         let mut own = true;
         while !rest.is_empty() {
             let place = entries.len() - rest.len();
@@ -279,7 +279,8 @@ impl Index {
             if let Some(oid) = entry.unknown {
                 index.limit = Some(Limit::CriticalEntryExtension(oid.to_vec()));
             }
-            // A delta takes entries of the complete list back. In a complete list there is nothing to take back.
+            // In a delta CRL, `removeFromCRL` takes an entry of the complete list back. In a complete list it means
+            // nothing.
             if own && !(entry.taken_back && delta) {
                 index.sorted.push(u32::try_from(place).map_err(|_| malformed())?);
             }
@@ -290,7 +291,7 @@ impl Index {
 }
 
 impl Index {
-    /// By the first bytes, which are at hand, and by the others only where these are the same.
+    /// Sorts by the first eight bytes, which are copied for speed, and looks up the others only where these are equal.
     fn sort(&mut self, entries: &[u8]) {
         let first = |place: u32| {
             let mut first = [0; 8];
@@ -309,10 +310,10 @@ impl Index {
 /// `SEQUENCE { userCertificate, revocationDate, crlEntryExtensions OPTIONAL }`
 #[derive(Default)]
 struct Entry<'a> {
-    /// The issuer, if it is not that of the entry before: `None` in here, if it has no name that we know.
+    /// The issuer, if it differs from that of the entry before. The inner option is `None` if it has no directory name.
     issuer: Option<Option<&'a [u8]>>,
     taken_back: bool,
-    /// A critical extension that is not processed.
+    /// A critical extension that this crate does not process.
     unknown: Option<&'a [u8]>,
 }
 
@@ -347,7 +348,7 @@ fn serial_at(entries: &[u8], place: u32) -> &[u8] {
     number(serial.unwrap_or_default())
 }
 
-/// A serial number without the zeros that do not change it.
+/// Strips leading zeros, which do not change a serial number.
 fn number(serial: &[u8]) -> &[u8] {
     let zeros = serial.iter().take_while(|byte| **byte == 0).count();
     serial.get(zeros..).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! Certificate revocation lists: all that a verifier has, and which of them counts for a certificate.
 //!
-//! webpki builds paths and asks here about each. It could look into CRLs itself, but takes the first whose issuer has
-//! the right name: not the current one, nor the one of the right key. The rules are those of `openssl verify
-//! -crl_check_all`, and stricter where the guide's table says so (`docs/revocation.md`).
+//! webpki builds paths, and asks this module about each one. webpki can look into CRLs itself, but it uses the first
+//! CRL whose issuer has the right name, which need not be the newest one, nor signed with the right key. The rules here
+//! are those of `openssl verify -crl_check_all`, or stricter where the table in `docs/revocation.md` says so.
 
 mod extension;
 mod fault;
@@ -32,30 +32,30 @@ use self::title::Title;
 use super::digest::{Digest, Hasher};
 use super::files::{GivenCrl, Origin, VerifierError};
 
-/// What the builder's options ask for.
+/// The options of the builder that concern CRLs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Revocation {
-    /// Look at the issuers too, not only at the client's own certificate.
+    /// Check the issuers too, and not only the client's own certificate.
     pub(super) whole_chain: bool,
-    /// What no CRL speaks of is good.
+    /// Treat a certificate that no CRL covers as good.
     pub(super) allow_unknown: bool,
-    /// Believe a CRL after its `nextUpdate`.
+    /// Use a CRL after its `nextUpdate`.
     pub(super) allow_expired: bool,
 }
 
-/// Why a path is not taken. The last is the most telling, of several paths.
+/// Explains why a path is refused. If several paths are, the greatest of the reasons says most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Refusal {
-    /// No list speaks for the issuer.
+    /// No list covers the certificate.
     Unknown,
-    /// The first list that does is from the future.
+    /// The lists that cover the certificate have not come into force yet.
     NotYetValid,
-    /// The current list is out of date.
+    /// The newest list is out of date.
     Expired,
     Revoked,
 }
 
-/// The first and the last second of which an answer is true.
+/// The first and the last second in which an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) since: UnixTime,
@@ -87,7 +87,7 @@ impl Crls {
         let mut crls = Self { by_issuer: HashMap::new(), algorithms };
         let mut limited = Vec::new();
         for GivenCrl { origin, index, der } in given {
-            // The list takes the bytes, which may be many.
+            // `List::read` takes the bytes, and copying them would be costly, so the title is read first.
             let title = Title::of(&der);
             match List::read(der, algorithms) {
                 Ok(list) => {
@@ -102,17 +102,18 @@ impl Crls {
             }
         }
         for limited in limited {
-            crls.pass_over(limited)?;
+            crls.ignore_or_refuse(limited)?;
         }
         for lists in crls.by_issuer.values_mut() {
             lists.retain(|list| list.limit.as_ref().is_none_or(Limit::still_revokes));
         }
-        crls.look_at(roots);
+        crls.check_against(roots);
         Ok(crls)
     }
 
-    /// Passes a list over that can't say who is good, if another is there for all that it is for.
-    fn pass_over(&self, limited: Limited) -> Result<(), VerifierError> {
+    /// Ignores a list that can't say that a certificate is good, if another list covers all of its scope. Otherwise
+    /// refuses it.
+    fn ignore_or_refuse(&self, limited: Limited) -> Result<(), VerifierError> {
         let Limited { origin, index, title, issuer, place } = limited;
         let lists = self.of(&issuer);
         let Some((list, limit)) = lists.get(place).and_then(|list| Some((list, list.limit.as_ref()?))) else {
@@ -134,8 +135,9 @@ impl Crls {
         Ok(())
     }
 
-    /// Warns of what will surprise the operator, and checks the signatures of the roots' lists before a client waits.
-    fn look_at(&self, roots: &Roots) {
+    /// Warns about lists that have no effect, and checks the signatures of the roots' lists before a client has to wait
+    /// for it.
+    fn check_against(&self, roots: &Roots) {
         for list in self.lists() {
             let signers: Vec<_> = roots.named(&list.issuer).collect();
             let signed = |signer: &&Signer<'_>| list.is_signed_by(signer, self.algorithms);
@@ -170,33 +172,34 @@ impl Crls {
         self.lists().map(|list| Hasher::new("CRL").bytes(list.der()).finish())
     }
 
-    /// The end of the first list that has none to follow it.
+    /// Returns the earliest time at which a list ends that no other list of its scope follows without a gap.
     pub(super) fn next_update(&self, now: UnixTime) -> Option<UnixTime> {
         let complete = |list: &&List| list.limit.is_none();
         self.lists().filter(complete).map(|list| self.succession_ends(list, now)).min()
     }
 
-    /// When the last in a line of lists of one scope ends, each of which begins before the one before it has ended.
+    /// Returns when the succession of lists ends that `list` belongs to: lists of one scope, each of which begins
+    /// before the one before it has ended.
     fn succession_ends(&self, list: &List, now: UnixTime) -> UnixTime {
         let line = self.of(&list.issuer).iter().filter(|other| {
             other.limit.is_none() && other.scope == list.scope && other.authority == list.authority
         });
         let mut line: Vec<_> = line.map(|other| (other.this_update, other.next_update)).collect();
         line.sort_unstable();
-        let mut reign: Option<(UnixTime, UnixTime)> = None;
+        let mut counting: Option<(UnixTime, UnixTime)> = None;
         for (begins, next) in line {
-            reign = match reign {
-                // As new as the one before, and sorted after it: both count until the first ends.
+            counting = match counting {
+                // Two lists that begin together both count, until the first of them ends. That one is sorted first.
                 Some((began, ends)) if began == begins => Some((began, ends)),
                 Some((began, ends)) if begins > now && begins > ends => Some((began, ends)),
-                // The newest of those that have begun counts, whatever came before.
+                // Of the lists that have begun, the newest counts, whatever came before it.
                 _ => Some((begins, next)),
             };
         }
-        reign.map_or(list.next_update, |(_, ends)| ends)
+        counting.map_or(list.next_update, |(_, ends)| ends)
     }
 
-    /// Whether no certificate of a path is revoked, and for how long that is true.
+    /// Checks that no certificate of a path is revoked, and returns for how long that holds.
     pub(super) fn check(
         &self,
         path: &VerifiedPath<'_>,
@@ -217,7 +220,7 @@ impl Crls {
                 None => roots.signer(path.anchor()),
             };
             let (Some(certificate), Some(signer)) = (Certificate::read(certificate), signer) else {
-                // webpki has read them both already.
+                // This can't happen: webpki has parsed both already.
                 return Err(Refusal::Unknown);
             };
             span = span.within(self.judge(&certificate, kind, &signer, options, now)?);
@@ -229,7 +232,7 @@ impl Crls {
         Ok(span)
     }
 
-    /// Whether a certificate of this signer's is good.
+    /// Checks that a certificate that `signer` issued is good, and returns for how long that holds.
     fn judge(
         &self,
         certificate: &Certificate<'_>,
@@ -243,7 +246,8 @@ impl Crls {
         let (mut begun, upcoming): (Vec<_>, Vec<_>) = in_scope.partition(|list| list.this_update <= now);
         begun.sort_unstable_by_key(|list| Reverse(list.this_update));
 
-        // The newest complete list decides, and all that are as new. What is newer and can't decide still revokes.
+        // The newest complete list decides, together with all that are equally new. A newer, limited list can only
+        // revoke.
         let signed = |list: &List| {
             signer.may_sign_crls()
                 && list.authority.may_be(signer)
@@ -266,7 +270,8 @@ impl Crls {
             if list.limit.is_some() {
                 continue;
             }
-            // A list that is out of date is not replaced by an older one: whoever is new on it would come back.
+            // An older list must not replace one that is out of date: certificates that only the newer one lists would
+            // be good again.
             decides = Some(list.this_update);
             expired |= stale;
             let until =
@@ -287,12 +292,12 @@ impl Crls {
     }
 }
 
-/// A list that can't say of a certificate that it is good.
+/// A list that can't say that a certificate is good.
 struct Limited {
     origin: Origin,
     index: usize,
     title: Title,
-    /// Where it is: among the lists of this issuer.
+    /// The issuer whose lists the list is among, and its position there.
     issuer: Vec<u8>,
     place: usize,
 }

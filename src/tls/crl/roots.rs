@@ -1,14 +1,14 @@
-//! The client CAs: what webpki takes, and the certificates they came in, if they did.
+//! The client CAs: as trust anchors for webpki, and as the certificates they came in, if any.
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::signer::Signer;
 
-/// The client CAs. To webpki each is a name and a key; whether it may have signed a CRL stands in its certificate.
+/// The client CAs. A trust anchor has only a name and a key; whether the key may sign CRLs stands in its certificate.
 #[derive(Debug, Default)]
 pub(in crate::tls) struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
-    /// One for each anchor.
+    /// The certificate of each anchor, in the same order.
     certificates: Vec<Option<CertificateDer<'static>>>,
 }
 
@@ -26,12 +26,12 @@ impl Roots {
         &self.anchors
     }
 
-    /// All of this name.
+    /// Returns all client CAs with this name.
     pub(super) fn named(&self, subject: &[u8]) -> impl Iterator<Item = Signer<'_>> {
         self.all().filter(move |(anchor, _)| *anchor.subject == *subject).filter_map(Self::read)
     }
 
-    /// One of the [anchors](Self::anchors), as webpki hands it out again.
+    /// Finds one of the [anchors](Self::anchors), given the copy or the reference that webpki hands out.
     pub(super) fn signer(&self, anchor: &TrustAnchor<'_>) -> Option<Signer<'_>> {
         let same = |(own, _): &(&TrustAnchor<'_>, _)| std::ptr::eq(*own, anchor);
         self.all().find(same).or_else(|| self.all().find(|(own, _)| *own == anchor)).and_then(Self::read)

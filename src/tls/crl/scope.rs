@@ -1,4 +1,4 @@
-//! Which certificates of its issuer a CRL is for: distribution points (RFC 5280 sections 4.2.1.13 and 5.2.5).
+//! Which certificates of its issuer a CRL covers: distribution points (RFC 5280 sections 4.2.1.13 and 5.2.5).
 
 use super::extension::{self, Certificate};
 use super::fault::Limit;
@@ -16,11 +16,12 @@ const ONLY_ATTRIBUTE_CERTS: u8 = 0x85;
 const REASONS: u8 = 0x81;
 const CRL_ISSUER: u8 = 0xA2;
 
-/// For which certificates a list is. By default for all of its issuer.
+/// Which certificates a list covers. The default is all certificates of its issuer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
     only: Option<Kind>,
-    /// The names of its distribution point. With one it is for certificates that have the same.
+    /// The names of the list's distribution point. If there is one, the list covers certificates that name the same
+    /// point.
     point: Option<Vec<Vec<u8>>>,
 }
 
@@ -31,7 +32,7 @@ pub(super) enum Kind {
 }
 
 impl Scope {
-    /// Reads an `IssuingDistributionPoint`, which may also limit what the list says of these certificates.
+    /// Reads an `IssuingDistributionPoint`. It may also limit what the list can say about the certificates it covers.
     pub(super) fn read(value: &[u8]) -> Option<(Self, Option<Limit>)> {
         let mut outer = Der::new(value);
         let mut fields = Der::new(outer.take(SEQUENCE)?);
@@ -58,7 +59,7 @@ impl Scope {
                 _ => return None,
             }
         }
-        // At most one kind of certificates may be the only one.
+        // A list is for at most one kind of certificate.
         if limit == Some(Limit::AttributeCertificates) && scope.only.is_some() {
             return None;
         }
@@ -68,7 +69,7 @@ impl Scope {
     pub(super) fn covers(&self, kind: Kind, points: &Points<'_>) -> bool {
         self.only.is_none_or(|only| only == kind)
             && match (&self.point, points) {
-                // It can't be told which reasons are still missing.
+                // Nobody can tell which reasons of revocation are still missing.
                 (_, Points::Unclear) => false,
                 (None, _) => true,
                 (Some(_), Points::None) => false,
@@ -78,7 +79,7 @@ impl Scope {
             }
     }
 
-    /// Whether every certificate that `other` is for is one of this scope.
+    /// Whether this scope covers every certificate that `other` covers.
     pub(super) fn contains(&self, other: &Self) -> bool {
         (self.only.is_none() || self.only == other.only)
             && match (&self.point, &other.point) {
@@ -89,13 +90,13 @@ impl Scope {
     }
 }
 
-/// Where a certificate says that CRLs for it are.
+/// Where a certificate says that its CRLs are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Points<'a> {
     None,
-    /// The names of its distribution points, but for those of other CRL issuers.
+    /// The names of the certificate's distribution points, without those of other CRL issuers.
     Named(Vec<&'a [u8]>),
-    /// They are for some reasons of revocation only, or can't be read.
+    /// The distribution points are for some reasons of revocation only, or can't be read.
     Unclear,
 }
 
@@ -130,8 +131,8 @@ impl<'a> Points<'a> {
     }
 }
 
-/// The names in a `DistributionPointName`, with their tags. A relative name goes as it is: it is compared with those
-/// of the same issuer only.
+/// Reads the names in a `DistributionPointName`, each with its tag. A relative name is kept as it is, since it is
+/// compared only with names of the same issuer.
 fn names(name: &[u8]) -> Option<Vec<&[u8]>> {
     let mut choice = Der::new(name);
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! Who may have signed a CRL: the key that signed the certificate, and no other of the same name.
+//! Who may have signed a CRL: only the key that signed the certificate, and no other key of a CA with the same name.
 
 use super::extension::{self, Certificate};
 use crate::tls::digest::{Digest, Hasher};
@@ -9,7 +9,7 @@ const ISSUER: u8 = 0xA1;
 const SERIAL: u8 = 0x82;
 const CRL_SIGN: u8 = 0b0000_0010;
 
-/// An issuer in a path: its key, and its certificate, which a root may come without.
+/// An issuer on a path: its key, and its certificate. A root may come without a certificate.
 #[derive(Clone, Debug)]
 pub(super) struct Signer<'a> {
     pub(super) key: PublicKey<'a>,
@@ -17,7 +17,7 @@ pub(super) struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    /// Of its certificate.
+    /// Reads the issuer's certificate.
     pub(super) fn of(certificate: &'a [u8]) -> Option<Self> {
         let certificate = Certificate::read(certificate)?;
         Some(Self {
@@ -26,7 +26,7 @@ impl<'a> Signer<'a> {
         })
     }
 
-    /// Of the contents of its `SubjectPublicKeyInfo`.
+    /// Reads the contents of the issuer's `SubjectPublicKeyInfo`.
     pub(super) fn without_certificate(key_info: &'a [u8]) -> Option<Self> {
         let mut key_info = Der::new(key_info);
         let key = PublicKey { algorithm: key_info.take(SEQUENCE)?, key: key_info.bits()? };
@@ -37,7 +37,7 @@ impl<'a> Signer<'a> {
         Hasher::new("key").bytes(self.key.algorithm).bytes(self.key.key).finish()
     }
 
-    /// RFC 5280 section 6.3.3 (f): a CA that says what its key is for must say that it signs CRLs.
+    /// RFC 5280 section 6.3.3 (f): a CA whose certificate has a key usage must have cRLSign in it.
     pub(super) fn may_sign_crls(&self) -> bool {
         let usage =
             self.certificate.as_ref().and_then(|certificate| certificate.extension(extension::KEY_USAGE));
@@ -51,7 +51,7 @@ impl<'a> Signer<'a> {
     }
 }
 
-/// Whose key a list says it is signed with. It need not say.
+/// The list's `authorityKeyIdentifier`: whose key the list claims to be signed with. The default claims nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AuthorityKey {
     key: Option<Vec<u8>>,
@@ -81,7 +81,7 @@ impl AuthorityKey {
         Some(Self { key, issuer, serial })
     }
 
-    /// Whether nothing that both say differs.
+    /// Whether the signer's certificate contradicts none of these fields.
     pub(super) fn may_be(&self, signer: &Signer<'_>) -> bool {
         let Some(certificate) = &signer.certificate else { return true };
         let key = certificate
@@ -97,7 +97,7 @@ impl AuthorityKey {
             && same(&self.serial, Some(certificate.serial))
     }
 
-    /// Whether the two may be of one key.
+    /// Whether the two may name the same key.
     pub(super) fn may_equal(&self, other: &Self) -> bool {
         self.key.is_none() || other.key.is_none() || self.key == other.key
     }

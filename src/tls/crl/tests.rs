@@ -21,7 +21,7 @@ fn issuer() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// With everything in it that rcgen writes.
+/// Makes a CRL that uses every field that rcgen can write.
 fn crl(issuer: &CertifiedIssuer<'_, KeyPair>) -> Vec<u8> {
     let date = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
     let revoked = |serial: u64, reason_code| RevokedCertParams {
@@ -107,7 +107,7 @@ fn what_is_cut_off_or_damaged_is_refused_or_read_and_never_a_panic() {
                 let _ = (list.revokes(&[5]), list.title().to_string());
             }
         }
-        // The same with a piece missing, of which the lengths outside know nothing.
+        // Removes one byte without adjusting the lengths around it.
         let without = [&der[..place], &der[(place + 1).min(der.len())..]].concat();
         assert!(read(&without).is_err(), "without {place}");
     }

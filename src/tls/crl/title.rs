@@ -1,4 +1,4 @@
-//! How a CRL is named to the operator: by issuer, number and date.
+//! How messages to the operator name a CRL: by issuer, number and date.
 
 use std::fmt::{self, Write as _};
 
@@ -14,10 +14,10 @@ const UTF8_STRING: u8 = 0x0C;
 const PRINTABLE_STRING: u8 = 0x13;
 const IA5_STRING: u8 = 0x16;
 
-/// The longest name that is worth a place in a line.
+/// The longest name that is written to a log.
 const MAX_NAME: usize = 256;
 
-/// `CRL of CN=client CA, number 7, of 2026-11-25 04:05:06 UTC`: as far as it can be read.
+/// Displays as `CRL of CN=client CA, number 7, of 2026-11-25 04:05:06 UTC`, as far as the CRL can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Title {
     issuer: Option<String>,
@@ -69,7 +69,8 @@ impl fmt::Display for Title {
     }
 }
 
-/// A non-negative number of up to 20 bytes: in decimals as OpenSSL's tools print it, if it is not too large.
+/// Formats a non-negative number of up to 20 bytes: in decimal as OpenSSL's tools do, or in hexadecimal if it is too
+/// large.
 fn number(bytes: &[u8]) -> String {
     let value = bytes.iter().try_fold(0_u128, |value, byte| {
         value.checked_mul(256).and_then(|value| value.checked_add(u128::from(*byte)))
@@ -80,9 +81,9 @@ fn number(bytes: &[u8]) -> String {
     }
 }
 
-/// A distinguished name, of its contents: the last part first, as RFC 4514 has it.
+/// Formats a distinguished name, given its contents, with the last part first as in RFC 4514.
 ///
-/// It is for a log, where nothing in it may pass for anything else.
+/// The text is for a log: everything is escaped in it that could pass for something else.
 pub(super) fn name(contents: &[u8]) -> String {
     let mut parts = Vec::new();
     let mut rdns = Der::new(contents);
@@ -136,7 +137,7 @@ fn attribute_text(attribute: &[u8]) -> Option<String> {
 fn write_escaped(char: char, text: &mut String) {
     match char {
         ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' | '#' => text.extend(['\\', char]),
-        // Also what changes the direction of the text, is not seen, or begins a line.
+        // Escapes characters that change the direction of the text, that are invisible, or that begin a line.
         '\u{200B}'..='\u{200F}'
         | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}'
@@ -149,7 +150,7 @@ fn write_escaped(char: char, text: &mut String) {
     }
 }
 
-/// An object identifier in dotted decimals, or in hexadecimal if it is none.
+/// Displays an object identifier in dotted decimals, or in hexadecimal if it is malformed.
 pub(super) struct Oid<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Oid<'_> {
@@ -178,13 +179,13 @@ impl fmt::Display for Oid<'_> {
     }
 }
 
-/// A time as `date -u +'%F %T UTC'` prints it.
+/// Displays a time as `date -u +'%F %T UTC'` does.
 pub(super) struct Utc(pub(super) UnixTime);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, second) = (self.0.as_secs() / 86_400, self.0.as_secs() % 86_400);
-        // Years that begin in March have their leap day last; eras of 400 years are all alike.
+        // In years that begin in March the leap day comes last, and all eras of 400 years are alike.
         let days = days + 719_468;
         let (era, day) = (days / 146_097, days % 146_097);
         let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

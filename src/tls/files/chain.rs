@@ -1,12 +1,12 @@
-//! The order of a server's chain: its own certificate, then each one's issuer (RFC 5246 section 7.4.2).
+//! The order of a server's chain: its own certificate first, and then the issuer of each (RFC 5246 section 7.4.2).
 
 use rustls::pki_types::CertificateDer;
 
 use super::origin::Origin;
 use crate::x509::outline::Outline;
 
-/// The places of the certificates in the right order: from the server's own, each followed by its issuer, and at the end
-/// those that have no place in it.
+/// Returns the positions of the certificates in the right order: the server's own first, each followed by its issuer,
+/// and at the end those that are not part of the chain.
 pub(in crate::tls) fn order(chain: &[CertificateDer<'_>], leaf: usize) -> Vec<usize> {
     let outlines: Vec<_> = chain.iter().map(|certificate| Outline::read(certificate)).collect();
     let outline = |index: usize| outlines.get(index).and_then(Option::as_ref);
@@ -27,7 +27,8 @@ pub(in crate::tls) fn order(chain: &[CertificateDer<'_>], leaf: usize) -> Vec<us
     order
 }
 
-/// Most clients find their way through any chain; those that do not fail where others succeed.
+/// Warns of issuers in the wrong order, and of certificates that don't belong in the chain. Most clients cope with any
+/// order, but some fail.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 pub(in crate::tls) fn warn_of_strangers(
     origin: &Origin,

@@ -1,7 +1,7 @@
-//! What is in a file: from bytes, PEM or DER, to certificates, CRLs and a key, with nothing lost on the way.
+//! Reads a file, in PEM or DER, into certificates, CRLs or a key. Nothing in the file is lost on the way.
 //!
-//! `scan` finds the blocks of a PEM file and accounts for every other line with `suspect`, `kind` says what a block or a
-//! DER file holds, and this file what becomes of each kind in each [`Role`].
+//! `scan` finds the blocks of a PEM file and accounts for every other line with the help of `suspect`. `kind`
+//! recognizes what a block or a DER file holds. This module decides what happens to it, by the file's [`Role`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,14 +16,14 @@ use super::suspect;
 use super::verifier_error::VerifierError;
 use crate::x509::der::{Der, SEQUENCE};
 
-/// What was read, and the line it begins on, from 1. `None` in DER.
+/// A value that was read, and the line on which it begins, counted from 1. `None` for DER.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) der: Vec<u8>,
     pub(super) line: Option<usize>,
 }
 
-/// The certificates of a file for client CAs or for the server's chain, one at least, each with its line.
+/// Reads the certificates of a file, at least one, each with its line.
 pub(super) fn certificates(
     origin: &Origin,
     role: Role,
@@ -36,7 +36,7 @@ pub(super) fn certificates(
     Ok(items.into_iter().map(|item| (item.der.into(), item.line)).collect())
 }
 
-/// The CRLs of a file, one at least.
+/// Reads the CRLs of a file, at least one.
 pub(super) fn crls(
     origin: &Origin,
     bytes: Vec<u8>,
@@ -49,7 +49,7 @@ pub(super) fn crls(
 }
 
 pub(super) enum Unread {
-    /// There is nothing to take, but perhaps something else.
+    /// The file holds nothing of the kind that was looked for. `instead` describes what it holds, if anything.
     Nothing {
         instead: Option<String>,
     },
@@ -70,8 +70,8 @@ pub(super) fn items(origin: &Origin, role: Role, bytes: Vec<u8>) -> Result<Vec<I
     if is_der(&bytes) { Ok(vec![file.der(bytes)?]) } else { file.pem(&bytes) }
 }
 
-/// `0` begins both DER and many a text. What follows it in DER is a length: of more than 127 bytes, which is no ASCII
-/// character, or that of the file.
+/// Whether a file is DER. The byte `0` begins both DER and many a text. In DER, a length follows it: either a byte
+/// above 127, which is not ASCII, or the length of the rest of the file.
 fn is_der(bytes: &[u8]) -> bool {
     match bytes {
         [SEQUENCE, 0x80..=0x84, ..] => true,
@@ -88,7 +88,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// A file that is one value in DER.
+    /// Reads a file that is one value in DER.
     fn der(&self, der: Vec<u8>) -> Result<Item, Unread> {
         let kind = Kind::of_der(&der);
         match kind {
@@ -135,7 +135,7 @@ impl File<'_> {
             instead.get_or_insert((block, kind));
         }
         match (items.is_empty(), refused) {
-            // What is refused explains better why there is nothing than what is passed over.
+            // Something that is refused explains better why nothing was found than something that is ignored.
             (true, refused) => Err(Unread::Nothing {
                 instead: refused.or(instead).map(|(block, kind)| self.instead(kind, Some(block))),
             }),
@@ -178,7 +178,7 @@ impl File<'_> {
         }
     }
 
-    /// A certificate from the format that only OpenSSL has: after it stands what it is to be trusted for, or never.
+    /// Reads a certificate in OpenSSL's own format, in which the purposes it is trusted or rejected for may follow it.
     fn without_trust_settings(&self, block: &Block<'_>, der: &[u8]) -> Result<Vec<u8>, VerifierError> {
         let settings = || VerifierError::TrustSettings {
             origin: self.origin.clone(),
@@ -189,7 +189,7 @@ impl File<'_> {
         rest.take(SEQUENCE).ok_or_else(settings)?;
         let length = der.len() - rest.len();
         if let Some(settings_der) = rest.take_optional(SEQUENCE) {
-            // `trust` and `reject`; then an alias and a key identifier, which change nothing.
+            // The fields `trust` and `reject` come first. An alias and a key identifier may follow, and change nothing.
             if matches!(Der::new(settings_der).tag(), Some(SEQUENCE | 0xA0)) {
                 return Err(settings());
             }
@@ -214,7 +214,7 @@ impl File<'_> {
         }
     }
 
-    /// What stands in place of what was looked for, and the cure.
+    /// Describes what the file has instead of what was looked for, with the cure.
     fn instead(&self, kind: Kind, block: Option<&Block<'_>>) -> String {
         let (found, is_der) = match block {
             Some(block) => (format!("{} on line {}", found(block, kind), block.line), false),
@@ -223,7 +223,7 @@ impl File<'_> {
         format!("{found}: {}", self.role.cure(kind, is_der, &self.name()))
     }
 
-    /// For commands.
+    /// The name of the file, for commands in error messages.
     fn name(&self) -> String {
         self.origin.path().map_or("FILE".to_owned(), |path| path.display().to_string())
     }
@@ -247,7 +247,7 @@ fn found(block: &Block<'_>, kind: Kind) -> String {
     }
 }
 
-/// RFC 1421's header, with which OpenSSL marks the older of its two encrypted formats.
+/// Whether a block has the header of RFC 1421 with which OpenSSL marks the older of its two encrypted formats.
 fn is_encrypted(block: &Block<'_>) -> bool {
     block.lines().next().is_some_and(|(_, line)| {
         line.strip_prefix(b"Proc-Type:").is_some_and(|value| value.trim_ascii().ends_with(b"ENCRYPTED"))

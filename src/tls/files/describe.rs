@@ -1,6 +1,6 @@
-//! A certificate in a line of a log.
+//! A certificate in one line of a log.
 
-/// A certificate in a log: its subject as RFC 4514 text where there is a parser for it, and its SHA-256.
+/// Describes a certificate by its subject, as RFC 4514 writes it (feature `x509`), and its SHA-256.
 #[cfg(feature = "tracing")]
 pub(crate) fn describe(der: &[u8]) -> String {
     use sha2::Digest as _;
@@ -17,7 +17,7 @@ pub(crate) fn describe(der: &[u8]) -> String {
     text
 }
 
-/// At most 256 characters, none of which can disturb a line of a log.
+/// Returns the subject, cut at 256 characters, with everything escaped that could disturb a line of a log.
 #[cfg(all(feature = "tracing", feature = "x509"))]
 fn subject(der: &[u8]) -> Option<String> {
     use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -25,7 +25,7 @@ fn subject(der: &[u8]) -> Option<String> {
     let name = crate::x509::name::rfc4514(certificate.subject());
     let mut text = String::new();
     for char in name.chars().take(256) {
-        // Of what is printable, only quotes and backslashes have an escape.
+        // Of the printable characters, `escape_debug` escapes only quotes and backslashes.
         match char {
             '"' | '\'' | '\\' => text.push(char),
             char => text.extend(char.escape_debug()),

@@ -1,14 +1,14 @@
-//! Files of certificates, CRLs and keys, and whether they still say what they said.
+//! Files of certificates, CRLs and keys, and whether their contents have changed since they were read.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file, and what was in it when it was read.
+/// A file, with a hash of its contents at the time it was read.
 ///
-/// Contents are compared, and neither times nor inodes: a secret mounted by Kubernetes is a chain of symbolic links of
-/// which one is swapped, and some file systems keep times that do not change.
+/// Contents are compared, rather than times or inodes: a secret mounted by Kubernetes is a chain of symbolic links, one
+/// of which is replaced, and some file systems report times that do not change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::tls) struct FileRead {
     path: PathBuf,
@@ -23,7 +23,7 @@ impl FileRead {
         Ok((contents, Self { path: path.to_owned(), digest }))
     }
 
-    /// What is in the file now, if that is something else.
+    /// Returns the change, if the contents of the file differ now.
     #[cfg(feature = "reload")]
     pub(in crate::tls) fn changed(&self) -> Option<Change> {
         let now = std::fs::read(&self.path).ok().map(|contents| digest(&contents));
@@ -31,16 +31,16 @@ impl FileRead {
     }
 }
 
-/// A file in which is something else than was read.
+/// A file whose contents differ from those that were read.
 #[cfg(feature = "reload")]
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(in crate::tls) struct Change {
     path: PathBuf,
-    /// `None` if it can't be read.
+    /// The hash of the contents now. `None` if the file can't be read.
     now: Option<u64>,
 }
 
-/// Not against forgery: whoever may write these files needs none.
+/// A hash that does not resist forgery. It need not: whoever can write these files can replace the certificates.
 fn digest(contents: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     contents.hash(&mut hasher);

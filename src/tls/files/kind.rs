@@ -1,4 +1,4 @@
-//! What people keep in such files: by the label of a PEM block, by the outline of DER; and how it is converted.
+//! What people keep in such files: by the label of a PEM block, or by the structure of DER.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::x509::der::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Certificate,
-    /// OpenSSL's own: a certificate, and what it is trusted for.
+    /// OpenSSL's own format: a certificate, and what it is trusted for.
     TrustedCertificate,
     Crl,
     PrivateKey,
     EncryptedKey,
     OpenSshKey,
-    /// Of an algorithm, or in a format, that TLS has no use for.
+    /// A private key of an algorithm, or in a format, that TLS does not use.
     OtherKey,
     PublicKey,
     CertificateRequest,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// RFC 7468 section 4, and what OpenSSL's `pem.h` has besides.
+    /// Recognizes the labels of RFC 7468 section 4, and the others in OpenSSL's `pem.h`.
     pub(super) fn of_label(label: &str) -> Self {
         match label {
             "CERTIFICATE" | "X509 CERTIFICATE" => Self::Certificate,
@@ -45,11 +45,11 @@ impl Kind {
         }
     }
 
-    /// Tells one structure from another by what they begin with; whether the rest is in order is for others to say.
+    /// Recognizes a structure by its first fields. The rest of it may still be malformed.
     pub(super) fn of_der(der: &[u8]) -> Option<Self> {
         const PKCS7: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07]; // 1.2.840.113549.1.7
         let mut outer = Der::new(match der {
-            // PKCS#7 and PKCS#12 may be BER, whose length is found at the end.
+            // PKCS#7 and PKCS#12 may be BER of indefinite length.
             [SEQUENCE, 0x80, rest @ ..] => rest,
             _ => Der::new(der).take(SEQUENCE)?,
         });
@@ -89,7 +89,7 @@ impl Kind {
     }
 }
 
-/// With its article.
+/// Displays the kind with its article.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! Files of certificates, CRLs and keys: what they hold, and whether they still say what they said.
+//! Files of certificates, CRLs and keys: what they hold, and whether it has changed since they were read.
 
 mod armour;
 mod chain;

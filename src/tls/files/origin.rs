@@ -1,14 +1,14 @@
-//! Where bytes came from.
+//! Where certificates, CRLs or keys came from.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The file that certificates or CRLs came from, if they came from one.
+/// The file that certificates, CRLs or a key came from, if they came from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(pub(in crate::tls) Option<PathBuf>);
 
 impl Origin {
-    /// The file. `None` if the program gave the bytes itself.
+    /// Returns the file. `None` if the program passed the bytes itself.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.as_deref()

@@ -1,8 +1,8 @@
-//! What a file is for, and so what becomes of each kind of thing that is in it.
+//! What a file is for, which decides what happens to each kind of thing in it.
 
 use super::kind::Kind;
 
-/// What a file is given for.
+/// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     ClientCas,
@@ -11,13 +11,13 @@ pub(super) enum Role {
     Key,
 }
 
-/// What becomes of a kind of thing in a file.
+/// What happens to something in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Treatment {
     Take,
-    /// It is customary there, and for other programs.
+    /// Ignore it: it is customary in such a file, and for other programs.
     Pass,
-    /// Of no harm to what is read, and it should not lie there.
+    /// Ignore it with a warning: it does no harm to what is read, but should not be in this file.
     Warn,
     Refuse,
 }
@@ -51,7 +51,7 @@ impl Role {
         }
     }
 
-    /// How to come from it to what is wanted; `file` is its name, for commands.
+    /// Returns how to get from this kind to what is wanted. `file` is the name of the file, for commands.
     pub(super) fn cure(self, kind: Kind, is_der: bool, file: &str) -> String {
         let inform = if is_der { " -inform DER" } else { "" };
         match (kind, self) {

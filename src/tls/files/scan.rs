@@ -1,25 +1,25 @@
-//! One scan that accounts for every line of a PEM file (RFC 7468).
+//! Scans a PEM file (RFC 7468) once, and accounts for every line.
 //!
-//! A line belongs to a block, or is text that says something about one, or the file is refused: what looks like a
-//! block's first or last line, or like base64, and is not part of a block is something that somebody meant to be read.
-//! OpenSSL's reader and rustls' skip such lines without a word.
+//! A line belongs to a block, or is explanatory text around one; otherwise the file is refused. A line outside of any
+//! block that looks like a BEGIN or END line, or like base64, is something that somebody meant to be read. The readers
+//! of OpenSSL and rustls skip such lines silently.
 
 use super::armour::{Armour, armour};
 use super::fault::PemFault;
 use super::suspect;
 
-/// A block, with nothing known of what is in it.
+/// A block, with its contents not yet interpreted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block<'a> {
     pub(super) label: &'a str,
-    /// That of its BEGIN line, from 1.
+    /// The line of its BEGIN line, counted from 1.
     pub(super) line: usize,
-    /// What is between its BEGIN line and its END line.
+    /// The bytes between its BEGIN line and its END line.
     pub(super) body: &'a [u8],
 }
 
 impl<'a> Block<'a> {
-    /// The lines of the body that are not blank, without the blanks around them.
+    /// Returns the lines of the body that are not blank, trimmed, each with its number.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &'a [u8])> {
         Lines { rest: self.body, number: self.line + 1 }
             .map(|(number, line)| (number, line.trim_ascii()))
@@ -27,10 +27,10 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What is wrong, and on which line.
+/// What is wrong, after the number of the line.
 pub(super) type Misread = (usize, PemFault);
 
-/// All blocks of a file, in order.
+/// Returns all blocks of a file, in order.
 pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Misread> {
     if file.starts_with(b"\xFF\xFE") || file.starts_with(b"\xFE\xFF") {
         return Err((1, PemFault::Utf16));
@@ -44,7 +44,7 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Misread> {
             Some(Armour::End(_)) => return Err((number, PemFault::NoBegin)),
             None => match suspect::text(line) {
                 Some(fault) => return Err((number, fault)),
-                // A file that is half written may end in half a BEGIN line.
+                // A file that is only half written may end within a BEGIN line.
                 None if lines.rest.is_empty() && is_cut(file, line) => {
                     return Err((number, PemFault::CutOff));
                 }
@@ -55,7 +55,7 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Misread> {
     Ok(blocks)
 }
 
-/// The block whose BEGIN line has just been read, up to its END line.
+/// Reads a block up to its END line. Its BEGIN line has just been read.
 fn block<'a>(label: &'a str, begin: usize, lines: &mut Lines<'a>) -> Result<Block<'a>, Misread> {
     let from_here = lines.rest;
     let mut left = from_here.len();
@@ -80,7 +80,7 @@ fn block<'a>(label: &'a str, begin: usize, lines: &mut Lines<'a>) -> Result<Bloc
     Err((begin, PemFault::NoEnd { label: label.to_owned() }))
 }
 
-/// Lines that end in LF, CR LF or, as on old Macs, CR.
+/// Iterates over lines that end in LF, CR LF or, as on old Macs, CR.
 pub(in crate::tls) struct Lines<'a> {
     rest: &'a [u8],
     number: usize,
@@ -94,7 +94,7 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    /// Its number, and the line without its end.
+    /// The number of a line, and the line without its end.
     type Item = (usize, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -113,12 +113,12 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Without a byte order mark, which Windows' editors write and which `cat` moves into the middle of a file.
+/// Strips a byte order mark, which Windows' editors write, and which `cat` can move into the middle of a file.
 fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
 }
 
-/// Whether the last line is the beginning of a BEGIN line, and the file ends with it.
+/// Whether the file ends within a BEGIN line.
 fn is_cut(file: &[u8], last: &[u8]) -> bool {
     !last.is_empty() && file.ends_with(last) && b"-----BEGIN ".starts_with(last)
 }

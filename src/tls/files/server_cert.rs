@@ -1,4 +1,4 @@
-//! The server's own certificate and key, from files; and all that can be wrong with them.
+//! The server's own certificate and key, read from files, and all that can be wrong with them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::verifier_error::{VerifierError, on_line, or_else};
 use crate::x509::outline::Outline;
 use crate::x509::{der, validity};
 
-/// What a server presents, and what it was read from.
+/// The server's certificate and key, and the files they were read from.
 #[derive(Debug)]
 pub(in crate::tls) struct ServerCert {
     pub(in crate::tls) key: Arc<CertifiedKey>,
@@ -26,7 +26,7 @@ pub(in crate::tls) struct ServerCert {
 }
 
 impl ServerCert {
-    /// Takes nothing that is not whole: every certificate parses, and the key is that of the first.
+    /// Reads the files, and checks that every certificate parses and that the key belongs to the first.
     pub(in crate::tls) fn read(
         chain: &Path,
         key: &Path,
@@ -48,7 +48,7 @@ impl ServerCert {
             .load_private_key(private)
             .map_err(|source| ServerCertError::BadKey { path: key.to_owned(), source })?;
 
-        // Checked before the key, which is compared with the help of a parser that takes version 3 only.
+        // This comes before the check of the key, whose parser accepts version 3 only and would give a worse error.
         let version = placed.first().and_then(|(leaf, _)| Outline::read(leaf)).map(|leaf| leaf.version);
         if let Some(version @ 1..=2) = version {
             return Err(ServerCertError::Version { path: chain.to_owned(), version });
@@ -87,7 +87,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, FileRead), VerifierError> {
     FileRead::read(path).map_err(|source| VerifierError::Read { path: path.to_owned(), source })
 }
 
-/// The one private key of a file.
+/// Reads the only private key in a file.
 fn private_key(origin: &Origin, bytes: Vec<u8>) -> Result<PrivateKeyDer<'static>, ServerCertError> {
     let items = contents::items(origin, Role::Key, bytes).map_err(|unread| match unread {
         Unread::Nothing { instead } => ServerCertError::NoKey { origin: origin.clone(), instead },
@@ -103,24 +103,25 @@ fn private_key(origin: &Origin, bytes: Vec<u8>) -> Result<PrivateKeyDer<'static>
     key.ok_or_else(|| ServerCertError::UnreadableKey { origin: origin.clone() })
 }
 
-/// Why a server's certificate and key can't be used.
+/// Explains why a server's certificate and key can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerCertError {
-    /// A file can't be read or is not PEM, the chain's has no certificate in it, or the crypto provider can't be used.
+    /// A file can't be read or is not PEM, the chain's file has no certificate in it, or the crypto provider can't be
+    /// used.
     #[error(transparent)]
     Source(#[from] VerifierError),
-    /// The chain has something else in it than certificates.
+    /// The chain has something in it that is not a certificate.
     #[error("certificate {index} (from 0) of {}{} is not an X.509 certificate", path.display(), on_line(*line))]
     NotACertificate {
         /// The file.
         path: PathBuf,
-        /// Which one, from 0.
+        /// The position of the certificate, counted from 0.
         index: usize,
-        /// The line it begins on, from 1. `None` in DER.
+        /// The line on which it begins, counted from 1. `None` for DER.
         line: Option<usize>,
     },
-    /// The server's certificate is X.509 version 1 or 2, which have no extensions, and so no names that clients look at.
+    /// The server's certificate is X.509 version 1 or 2. These have no extensions, and so no names that clients check.
     #[error(
         "the server's certificate in {} is X.509 version {version}, which TLS clients refuse: issue it anew with \
          extensions, as version 3, with `openssl x509 -req -extfile <(echo subjectAltName=DNS:name.example) …`",
@@ -129,7 +130,7 @@ pub enum ServerCertError {
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version, as people count: 1 or 2.
+        /// The version of the certificate: 1 or 2.
         version: u8,
     },
     /// The server's own certificate is not the first.
@@ -143,18 +144,18 @@ pub enum ServerCertError {
     WrongOrder {
         /// The file.
         path: PathBuf,
-        /// The lines that the certificates begin on, from 1, in the right order.
+        /// The lines on which the certificates begin, counted from 1, in the right order.
         right: Vec<usize>,
     },
-    /// There is no private key.
+    /// There is no private key in the file.
     #[error("{origin} has no private key in it{}", or_else(instead, "BEGIN PRIVATE KEY"))]
     NoKey {
         /// The file.
         origin: Origin,
-        /// What it has instead, and the cure.
+        /// What the file has instead, with the cure.
         instead: Option<String>,
     },
-    /// There is more than one private key.
+    /// There is more than one private key in the file.
     #[error(
         "{origin} has more than one private key in it, on line {} and on line {}: leave the one that belongs to the \
          server's certificate",
@@ -164,10 +165,10 @@ pub enum ServerCertError {
     TwoKeys {
         /// The file.
         origin: Origin,
-        /// The lines that the first two begin on, from 1.
+        /// The lines on which the first two begin, counted from 1.
         lines: [usize; 2],
     },
-    /// What should be a private key is none.
+    /// The private key is in none of the formats that can be read.
     #[error(
         "the private key in {origin} is none: it is neither PKCS#8 nor PKCS#1 nor SEC1, get the file anew"
     )]
@@ -175,15 +176,15 @@ pub enum ServerCertError {
         /// The file.
         origin: Origin,
     },
-    /// The crypto provider does not take the private key.
+    /// The crypto provider does not accept the private key.
     #[error("the private key in {} can't be used: {source}", path.display())]
     BadKey {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it does not.
         source: rustls::Error,
     },
-    /// The key is not that of the first certificate, or the provider can't tell, which is no reason to hope.
+    /// The private key does not belong to the first certificate, or the provider can't tell whether it does.
     #[error(
         "the private key in {} does not belong to the first certificate in {}: {source}",
         key.display(),
@@ -194,7 +195,7 @@ pub enum ServerCertError {
         chain: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// What rustls says.
+        /// The error of rustls.
         source: rustls::Error,
     },
 }

@@ -1,15 +1,15 @@
-//! Lines that are no part of a block, and that somebody meant to be one.
+//! Finds lines outside of all blocks, or within one, that somebody meant to be something else.
 
 use super::armour::{Armour, armour};
 use super::fault::PemFault;
 
-/// What a line outside of all blocks should have been. `None` for text that explains a block: what `openssl` prints
-/// around one, comments, names of CAs.
+/// Returns what is wrong with a line outside of all blocks. `None` for text that explains a block: what `openssl`
+/// prints around one, comments, names of CAs.
 pub(super) fn text(line: &[u8]) -> Option<PemFault> {
     if line.contains(&0) {
         return Some(PemFault::NulByte);
     }
-    // `-----BEGIN` in base64, in its three positions.
+    // `-----BEGIN` in base64, at each of its three alignments.
     let twice = ["LS0tLS1CRUdJTi", "0tLS0tQkVHSU4g", "tLS0tLUJFR0lOI"];
     if twice.iter().any(|twice| position(line, twice.as_bytes()).is_some()) {
         return Some(PemFault::EncodedTwice);
@@ -17,7 +17,7 @@ pub(super) fn text(line: &[u8]) -> Option<PemFault> {
     distorted_armour(line).or_else(|| holds_base64(line).then_some(PemFault::StrayBase64))
 }
 
-/// The same inside a block, where base64 belongs.
+/// Returns what is wrong with a line inside a block, where base64 belongs.
 pub(super) fn body(line: &[u8]) -> Option<PemFault> {
     if line.iter().all(is_base64) {
         return None;
@@ -28,8 +28,9 @@ pub(super) fn body(line: &[u8]) -> Option<PemFault> {
     distorted_armour(line)
 }
 
-/// Base64 of DER that is as long as any certificate, CRL or key begins with `MI`, nearly always with `MII`; its other
-/// lines are nothing but base64. Digests, which `openssl` and curl's bundle print, are hexadecimal.
+/// Whether a line has base64 of a certificate, a CRL or a key in it. In base64, DER of their length begins with `MI`,
+/// nearly always with `MII`; the lines after the first are base64 and nothing else. Digests, which `openssl` and curl's
+/// bundle print, are hexadecimal, so they don't count.
 fn holds_base64(line: &[u8]) -> bool {
     const LONG: usize = 48; // lines of base64 have 64 characters, or 76
     let whole = line.trim_ascii().len();
@@ -38,7 +39,7 @@ fn holds_base64(line: &[u8]) -> bool {
         let long = run.len() >= LONG && (alone || run.starts_with(b"MI"));
         (long || alone && run.len() >= LONG / 3 && run.starts_with(b"MII"))
             && !run.iter().all(u8::is_ascii_hexdigit)
-            // Padding is at the end: `Modulus=` is none, nor is a line under a heading.
+            // Padding comes at the end. `Modulus=` is not padding, nor is a line under a heading.
             && run.iter().position(|byte| *byte == b'=').is_none_or(|padding| padding + 2 >= run.len())
     })
 }
@@ -47,7 +48,7 @@ pub(super) fn is_base64(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// What is wrong with a line that was meant to begin or end a block.
+/// Returns what is wrong with a line that was meant to begin or end a block.
 fn distorted_armour(line: &[u8]) -> Option<PemFault> {
     let begin = position(line, b"-----BEGIN");
     let end = position(line, b"-----END");
@@ -82,7 +83,7 @@ fn distorted_armour(line: &[u8]) -> Option<PemFault> {
     })
 }
 
-/// Whether something follows the dashes that should end an armour line.
+/// Whether something follows the dashes that should end a BEGIN or END line.
 fn ends_early(line: &[u8]) -> bool {
     let after = line.get(5..).unwrap_or_default();
     position(after, b"-----")
@@ -90,7 +91,7 @@ fn ends_early(line: &[u8]) -> bool {
         .is_some_and(|rest| !rest.trim_ascii().is_empty() && rest.iter().any(|byte| *byte != b'-'))
 }
 
-/// A line in capitals, with all that is a dash or a blank to the eye as one.
+/// Folds a line to capitals, and everything that looks like a dash or a blank to one character each.
 fn fold(line: &[u8]) -> String {
     String::from_utf8_lossy(line)
         .chars()
@@ -103,7 +104,7 @@ fn fold(line: &[u8]) -> String {
             | '\u{FE58}'
             | '\u{FE63}'
             | '\u{FF0D}'
-            // A dash or a blank of another encoding than UTF-8.
+            // A dash or a blank in another encoding than UTF-8.
             | char::REPLACEMENT_CHARACTER => '-',
             char if char.is_whitespace() => ' ',
             char => char.to_ascii_uppercase(),
@@ -111,7 +112,7 @@ fn fold(line: &[u8]) -> String {
         .collect()
 }
 
-/// Words with which labels begin.
+/// The first words of labels.
 const LABELS: [&str; 17] = [
     "CERTIFICATE",
     "X509",
@@ -132,7 +133,7 @@ const LABELS: [&str; 17] = [
     "NEW",
 ];
 
-/// Dashes, BEGIN or END, and a label; or a line that is nothing but the latter two.
+/// Whether a line has dashes, BEGIN or END, and a label, or consists of BEGIN or END and a label.
 fn resembles_armour(folded: &str) -> bool {
     ["BEGIN", "END"].iter().any(|word| {
         folded.match_indices(word).any(|(at, _)| {

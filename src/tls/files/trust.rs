@@ -1,4 +1,4 @@
-//! Roots and CRLs: from files, PEM or DER, into what webpki takes.
+//! Client CAs and CRLs, from files, PEM or DER.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::role::Role;
 use super::verifier_error::VerifierError;
 use crate::x509::outline::Outline;
 
-/// Where certificates come from; read when the verifier is built.
+/// Where client CAs come from. They are read when the verifier is built.
 #[derive(Clone, Debug)]
 pub(in crate::tls) enum RootSource {
     Bytes(Bytes),
@@ -21,17 +21,17 @@ pub(in crate::tls) enum RootSource {
     Store(Arc<RootCertStore>),
 }
 
-/// Where CRLs come from; read when the verifier is built.
+/// Where CRLs come from. They are read when the verifier is built.
 #[derive(Clone, Debug)]
 pub(in crate::tls) enum CrlSource {
     Bytes(Bytes),
     Crls(Vec<CertificateRevocationListDer<'static>>),
 }
 
-/// What webpki takes, and the certificate that it came in, if it did.
+/// A client CA as webpki uses it, with the certificate that it came in, if any.
 pub(in crate::tls) type GivenRoot = (TrustAnchor<'static>, Option<CertificateDer<'static>>);
 
-/// A CRL as it was given: in DER, with where it came from.
+/// A CRL in DER, with where it came from.
 pub(in crate::tls) struct GivenCrl {
     pub(in crate::tls) origin: Origin,
     pub(in crate::tls) index: usize,

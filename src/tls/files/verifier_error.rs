@@ -1,4 +1,4 @@
-//! All that can be wrong with what a verifier is built from.
+//! All that can be wrong with the settings and files of a verifier.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,16 +7,16 @@ use super::fault::PemFault;
 use super::origin::Origin;
 use crate::policy::ClientAuthPolicy;
 
-/// Why a verifier can't be built. Each names the file, or says that the value came from the program.
+/// Explains why a verifier can't be built. Each error names the file, or says that the program passed the value itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifierError {
-    /// A policy that verifies has nothing to verify with.
+    /// The policy verifies, and there is no client CA to verify with.
     #[error(
         "{policy} needs the certificate of at least one client CA: add it with `.roots_from_file(\"ca.pem\")`"
     )]
     NoRoots {
-        /// The policy.
+        /// The policy that verifies.
         policy: ClientAuthPolicy,
     },
     /// A file could not be read.
@@ -24,20 +24,20 @@ pub enum VerifierError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it could not be read.
         source: std::io::Error,
     },
-    /// A file is not PEM, or is cut off, or has something in it that may have been meant as PEM.
+    /// A file is not PEM, is cut off, or has something in it that may have been meant as PEM.
     #[error("{origin} is not valid PEM: line {line}: {fault}")]
     Pem {
         /// The file.
         origin: Origin,
-        /// Which line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong, and the cure.
+        /// What is wrong, with the cure.
         fault: PemFault,
     },
-    /// A file is DER, and not of one piece.
+    /// A file is DER, and is cut off or has something after its end.
     #[error("{origin} is DER, and {problem}: get the file anew, or give PEM")]
     Der {
         /// The file.
@@ -45,21 +45,21 @@ pub enum VerifierError {
         /// What is wrong.
         problem: &'static str,
     },
-    /// A file has something in it that is used for nothing.
+    /// A file has something in it that does not belong in such a file.
     #[error("{origin}, line {line}: {found} among {expected}: {cure}")]
     Unexpected {
         /// The file.
         origin: Origin,
-        /// The line it begins on, from 1.
+        /// The line on which it begins, counted from 1.
         line: usize,
         /// What it is.
         found: String,
         /// What the file is for.
         expected: &'static str,
-        /// What to do.
+        /// What to do about it.
         cure: String,
     },
-    /// OpenSSL's `TRUSTED CERTIFICATE` says what a certificate is to be trusted for, which only OpenSSL honours.
+    /// A file has a `TRUSTED CERTIFICATE` whose settings say what it is trusted for. Only OpenSSL can honour these.
     #[error(
         "{origin}, line {line}: a `TRUSTED CERTIFICATE` with OpenSSL's own trust settings, which can't be honoured here: \
          write it without them with `{command}`"
@@ -67,61 +67,61 @@ pub enum VerifierError {
     TrustSettings {
         /// The file.
         origin: Origin,
-        /// The line it begins on, from 1.
+        /// The line on which it begins, counted from 1.
         line: usize,
-        /// The command that writes it without.
+        /// The command that writes the certificate without its settings.
         command: String,
     },
-    /// A file of certificates has none in it.
+    /// A file of certificates has no certificate in it.
     #[error("{origin} has no certificate in it{}", or_else(instead, "BEGIN CERTIFICATE"))]
     NoCertificate {
         /// The file.
         origin: Origin,
-        /// What it has instead, and the cure.
+        /// What the file has instead, with the cure.
         instead: Option<String>,
     },
-    /// A client CA's certificate does not parse. None of its neighbours is used either.
+    /// A client CA's certificate does not parse. No other certificate of the file is used either.
     #[error("certificate {index} (from 0) of {origin}{} can't be used as a client CA: {reason}", on_line(*line))]
     BadCertificate {
         /// The file.
         origin: Origin,
-        /// Which one, from 0.
+        /// The position of the certificate, counted from 0.
         index: usize,
-        /// The line it begins on, from 1. `None` in DER.
+        /// The line on which it begins, counted from 1. `None` for DER.
         line: Option<usize>,
-        /// What webpki says.
+        /// The error of webpki.
         reason: String,
     },
-    /// A file of CRLs has none in it.
+    /// A file of CRLs has no CRL in it.
     #[error("{origin} has no CRL in it{}", or_else(instead, "BEGIN X509 CRL"))]
     NoCrl {
         /// The file.
         origin: Origin,
-        /// What it has instead, and the cure.
+        /// What the file has instead, with the cure.
         instead: Option<String>,
     },
-    /// A CRL can't be read, or can't be judged and no other covers what it is for.
+    /// A CRL can't be read; or it can't say that a certificate is good, and no other CRL covers its scope.
     #[error("CRL {index} (from 0) of {origin}, the {crl}, can't be used: {reason}")]
     BadCrl {
         /// The file.
         origin: Origin,
-        /// Which one, from 0.
+        /// The position of the CRL, counted from 0.
         index: usize,
-        /// Its issuer, number and date, as far as they can be read: "CRL of CN=client CA, number 7, of 2026-11-25
+        /// The CRL's issuer, number and date, as far as they can be read: "CRL of CN=client CA, number 7, of 2026-11-25
         /// 04:05:06 UTC".
         crl: String,
-        /// Why, and what to do.
+        /// Why it can't be used, and what to do about it.
         reason: String,
     },
-    /// The names of the client CAs do not fit into a `CertificateRequest` that clients can be relied on to take.
+    /// The names of the client CAs are too long for a `CertificateRequest` that all common clients accept.
     #[error(
         "the names of the client CAs take {bytes} bytes, more than the {max} that every client takes in a \
          CertificateRequest: send none with `.without_root_hints()`"
     )]
     RootHintsTooLarge {
-        /// Their size.
+        /// The length of the names, in bytes.
         bytes: usize,
-        /// The largest that is sent.
+        /// The greatest length that is sent.
         max: usize,
     },
     /// The process has no default crypto provider, and none was given.
@@ -135,7 +135,7 @@ pub enum VerifierError {
     UnusableProvider(rustls::Error),
 }
 
-/// What a file has in place of what it should have.
+/// Formats what a file has instead of what it should have.
 pub(super) fn or_else(instead: &Option<String>, expected: &str) -> String {
     match instead {
         Some(instead) => format!(", but {instead}"),

@@ -1,8 +1,9 @@
-//! Sessions that are resumed only where a full handshake would end the same way.
+//! Resumes a session only where a full handshake would end the same way.
 //!
-//! rustls keeps the client's chain in the session, and neither asks the verifier about it again nor remembers which
-//! verifier took it. So each session, stored or in a ticket, carries what it was made under and when it ends. One that
-//! does not fit is not found, and rustls makes a full handshake, which the client does not notice.
+//! rustls keeps the client's chain in the session. On resumption it neither asks the verifier about the chain again nor
+//! remembers which verifier accepted it. So each session, stored or in a ticket, carries the fingerprint of the
+//! verifier it was made under and the second it ends. A session with another fingerprint, or one that has ended, is
+//! reported as not found, and rustls then makes a full handshake, which the client does not notice.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use rustls::time_provider::TimeProvider;
 use crate::tls::verifier::ClientVerifier;
 use crate::tls::verifier::handshake;
 
-/// A session holds the chain that the client presented, which may have 64 KiB. A larger one is not worth its memory,
-/// and makes a ticket that few clients send back.
+/// A session holds the chain that the client presented, which may have 64 KiB. A larger session than this is not worth
+/// its memory, and few clients send back a ticket of that size.
 const MAX_SESSION: usize = 16 * 1024;
 
 /// Binds all sessions of this configuration to `verifier`.
@@ -30,7 +31,7 @@ pub(in crate::tls) fn guard(config: &mut ServerConfig, verifier: &Arc<ClientVeri
     config.session_storage = Arc::new(Guard { inner: Arc::clone(&config.session_storage), verifier, time });
 }
 
-/// Storage, or a ticketer, in which sessions are bound.
+/// Session storage, or a ticketer, whose sessions are bound to a verifier.
 struct Guard<T: ?Sized> {
     inner: Arc<T>,
     verifier: Arc<ClientVerifier>,
@@ -38,7 +39,8 @@ struct Guard<T: ?Sized> {
 }
 
 impl<T: ?Sized> Guard<T> {
-    /// The fingerprint of what the session is made under, the second it ends, and the session.
+    /// Prepends the verifier's fingerprint and the second at which the session ends. `None` if the session must not be
+    /// kept.
     fn bind(&self, session: &[u8]) -> Option<Vec<u8>> {
         let now = self.time.current_time()?;
         let until = handshake::note(self.verifier.id(), |observed| {

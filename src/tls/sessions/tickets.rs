@@ -15,23 +15,24 @@ use zeroize::Zeroizing;
 use crate::tls::digest::Hasher;
 use crate::tls::files::Lines;
 
-/// Encrypts session tickets under keys from a file, so that a client resumes its session on any replica that has the
+/// Encrypts session tickets under keys from a file, so that a client can resume its session on any replica that has the
 /// same file, and after a restart.
 ///
-/// The file has one key of 32 random bytes a line, in base64 (RFC 4648 section 4), such as `openssl rand -base64 32`
-/// prints. Empty lines, and lines that begin with `#`, are skipped. The first key encrypts; each decrypts. For nginx
-/// these are several files, one to a directive `ssl_session_ticket_key`.
+/// The file has one key on each line: 32 random bytes in base64 (RFC 4648 section 4), such as `openssl rand -base64 32`
+/// prints. Empty lines and lines that begin with `#` are skipped. The first key encrypts; every key decrypts. (nginx
+/// keeps each key in a file of its own, with one directive `ssl_session_ticket_key` per file.)
 ///
-/// To rotate, on each replica and with a call to [`reload`](Self::reload) after each step: add a new key below the
-/// first; once all replicas have it, move it to the top; and remove the old one when no session is left that it
-/// encrypted, which is after [`session_lifetime`](crate::ClientVerifierBuilder::session_lifetime).
+/// To rotate the keys, take three steps, each on every replica and followed by a call to [`reload`](Self::reload): add
+/// a new key below the first; once all replicas have it, move it to the top; and remove the old key when no session is
+/// left that it encrypted, which is after [`session_lifetime`](crate::ClientVerifierBuilder::session_lifetime).
 ///
-/// **Who can read the file can be any client.** A ticket holds the client's certificate and what proves that the client
-/// has its key, so that somebody with a ticket key can make a ticket for a certificate that is not theirs. They can
-/// also decrypt recorded connections of TLS 1.2. Guard the file like the private key of a CA, and rotate it.
+/// **Whoever can read the file can impersonate any client.** A ticket holds the client's certificate and the secret
+/// that stands for the proof that the client has its key, so somebody with a ticket key can make a ticket for a
+/// certificate that is not theirs. They can also decrypt recorded connections of TLS 1.2. Guard the file like the
+/// private key of a CA, and rotate its keys.
 ///
-/// Tickets are XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random nonce, of which there are enough for any
-/// number of tickets. The acceptor binds what is in them to its verifier: see
+/// Tickets are encrypted with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Its nonces are long enough to be drawn
+/// at random for any number of tickets. The acceptor binds the session in a ticket to its verifier: see
 /// [`ClientCertAcceptor`](crate::ClientCertAcceptor#trust-over-time).
 ///
 /// ```no_run
@@ -48,7 +49,7 @@ use crate::tls::files::Lines;
 /// config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets only
 /// let acceptor = ClientCertAcceptor::new(config, verifier);
 ///
-/// // Every hour, or when the file changes; a broken file leaves the keys as they are.
+/// // Every hour, or when the file changes. If the file is broken, the old keys stay in use.
 /// if let Err(error) = ticketer.reload() {
 ///     eprintln!("ticket keys not rotated: {error}");
 /// }
@@ -63,12 +64,13 @@ pub struct SharedTicketer {
 }
 
 impl SharedTicketer {
-    /// Reads the keys. The source of randomness is the crypto provider's, a field of
+    /// Reads the keys from a file. `random` is the crypto provider's source of randomness, a field of
     /// [`CryptoProvider`](rustls::crypto::CryptoProvider).
     ///
     /// # Errors
     ///
-    /// If the file can't be read, has no key in it, or has anything else in it. See [`TicketKeyError`].
+    /// Returns an error if the file can't be read, has no key in it, or has anything else in it. See
+    /// [`TicketKeyError`].
     pub fn from_file(
         path: impl Into<PathBuf>,
         random: &'static dyn SecureRandom,
@@ -78,11 +80,11 @@ impl SharedTicketer {
         Ok(Arc::new(Self { path, random, keys }))
     }
 
-    /// Reads the file again. Connections under way are not disturbed.
+    /// Reads the file again. Open connections are not disturbed.
     ///
     /// # Errors
     ///
-    /// As [`from_file`](Self::from_file). The keys then stay as they were.
+    /// Returns the same errors as [`from_file`](Self::from_file). The old keys then stay in use.
     pub fn reload(&self) -> Result<(), TicketKeyError> {
         let keys = read(&self.path)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -96,7 +98,7 @@ impl ProducesTickets for SharedTicketer {
         true
     }
 
-    /// A day, in seconds. The acceptor makes it less if its sessions live for less.
+    /// Returns a day, in seconds. The acceptor lowers it if its sessions live for less.
     fn lifetime(&self) -> u32 {
         24 * 60 * 60
     }
@@ -121,7 +123,7 @@ impl ProducesTickets for SharedTicketer {
     }
 }
 
-/// The file and how many keys are in it.
+/// Shows the path of the file and the number of keys, and nothing of a key.
 impl fmt::Debug for SharedTicketer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -133,11 +135,11 @@ const NAME: usize = 16;
 const NONCE: usize = 24;
 const KEY: usize = 32;
 
-/// Keeps tickets apart from whatever else the keys might have been used for.
+/// Additional data that keeps tickets apart from anything else the keys might have encrypted.
 const CONTEXT: &[u8] = b"tower-client-cert ticket 1";
 
 struct TicketKey {
-    /// In every ticket, so public, and of no use in finding the key.
+    /// Every ticket begins with the name of its key. The name is public, and does not help to find the key.
     name: [u8; NAME],
     cipher: XChaCha20Poly1305,
 }
@@ -176,32 +178,32 @@ fn read(path: &Path) -> Result<Vec<TicketKey>, TicketKeyError> {
     Ok(keys)
 }
 
-/// Why a file of ticket keys can't be used. Nothing of a key is in it.
+/// Explains why a file of ticket keys can't be used. No part of a key is in the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TicketKeyError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it could not be read.
         source: std::io::Error,
     },
-    /// There is no key in it.
+    /// There is no key in the file.
     #[error("{} has no key in it: add one with `openssl rand -base64 32 >> {}`", path.display(), path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
     },
-    /// A line is not a key. None of its neighbours is used either.
+    /// A line is not a key. No other line of the file is used either.
     #[error("{}, line {line}: not a key, since {reason}. Expected the output of `openssl rand -base64 32`", path.display())]
     BadKey {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// Why not.
+        /// Why it is not a key.
         reason: String,
     },
 }

@@ -16,7 +16,7 @@ use crate::tls::crl::{Crls, Revocation, Roots};
 use crate::tls::digest::{Digest, Hasher};
 use crate::tls::files::{Bytes, CrlSource, RootSource, VerifierError};
 
-/// What all clients of note take as names of CAs in a `CertificateRequest`.
+/// The longest list of CA names, in bytes, that all common clients accept in a `CertificateRequest`.
 const MAX_ROOT_HINTS: usize = 16 * 1024;
 
 /// RFC 8446 section 4.6.1: no ticket is used for longer.
@@ -29,11 +29,11 @@ impl ClientAuthPolicy {
     /// use tower_client_cert::{ClientAuthPolicy, VerifierError};
     ///
     /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    /// // No client CA, so certificates are passed on unchecked, and say so.
+    /// // Without a client CA, certificates are passed on unverified, and are marked as such.
     /// let verifier = ClientAuthPolicy::RequestClientCert.verifier().provider(provider.clone()).build()?;
     /// assert_eq!(verifier.policy(), ClientAuthPolicy::RequestClientCert);
     ///
-    /// // A policy that verifies needs something to verify with.
+    /// // A policy that verifies needs client CAs.
     /// let error = ClientAuthPolicy::RequireAndVerifyClientCert.verifier().provider(provider).build().unwrap_err();
     /// assert!(matches!(error, VerifierError::NoRoots { .. }));
     /// # Ok::<(), VerifierError>(())
@@ -53,7 +53,7 @@ impl ClientAuthPolicy {
     }
 }
 
-/// Collects what a [`ClientVerifier`] needs. Made by [`ClientAuthPolicy::verifier`].
+/// Collects the settings of a [`ClientVerifier`]. Made by [`ClientAuthPolicy::verifier`], which has an example.
 ///
 /// Files are read, and everything is checked, in [`build`](Self::build).
 #[derive(Clone, Debug)]
@@ -71,27 +71,27 @@ pub struct ClientVerifierBuilder {
 }
 
 impl ClientVerifierBuilder {
-    /// Client CAs from a file: any number in PEM, or one in DER. Adds to those already given.
+    /// Adds the client CAs in a file: any number in PEM, or one in DER.
     ///
-    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files).
+    /// Nothing in the file is ignored silently: see the [crate's documentation](crate#files).
     ///
-    /// Under the policies that do not verify, certificates are *judged* with them all the same: see
-    /// [`PeerCertificates::verification`](crate::PeerCertificates::verification).
+    /// The policies that do not verify use client CAs too: they accept any certificate, and *judge* it by these CAs.
+    /// See [`PeerCertificates::verification`](crate::PeerCertificates::verification).
     pub fn roots_from_file(self, path: impl AsRef<Path>) -> Self {
         self.root_source(RootSource::Bytes(Bytes::File(path.as_ref().to_owned())))
     }
 
-    /// Client CAs from the contents of such a file.
+    /// Adds the client CAs in the contents of such a file.
     pub fn roots_from_pem(self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_source(RootSource::Bytes(Bytes::Given(pem.into())))
     }
 
-    /// Client CAs, in DER.
+    /// Adds client CAs in DER.
     pub fn roots(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.root_source(RootSource::Certificates(certificates.into_iter().collect()))
     }
 
-    /// Client CAs from rustls' own store.
+    /// Adds the client CAs in rustls's own store.
     pub fn root_store(self, store: impl Into<Arc<RootCertStore>>) -> Self {
         self.root_source(RootSource::Store(store.into()))
     }
@@ -101,25 +101,25 @@ impl ClientVerifierBuilder {
         self
     }
 
-    /// Certificate revocation lists from a file: any number in PEM, or one in DER. Adds to those already given.
+    /// Adds the certificate revocation lists in a file: any number in PEM, or one in DER.
     ///
-    /// Nothing in the file is passed over in silence: see the [crate's documentation](crate#files). Which of the lists
-    /// counts for a certificate does not depend on their order, and is [told there](crate#revocation), too.
+    /// Nothing in the file is ignored silently: see the [crate's documentation](crate#files). The order of the lists
+    /// makes no difference; the documentation [explains](crate#revocation) which of them counts for a certificate.
     ///
-    /// As soon as one is given, every certificate of a chain must be spoken for by one, and by one that is up to
-    /// date. [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
+    /// As soon as one CRL is given, every certificate of a chain must be covered by a CRL that is up to date.
+    /// [`only_check_end_entity_revocation`](Self::only_check_end_entity_revocation),
     /// [`allow_unknown_revocation_status`](Self::allow_unknown_revocation_status) and
-    /// [`allow_expired_crls`](Self::allow_expired_crls) each take a part of that back.
+    /// [`allow_expired_crls`](Self::allow_expired_crls) each relax a part of that.
     pub fn crls_from_file(self, path: impl AsRef<Path>) -> Self {
         self.crl_source(CrlSource::Bytes(Bytes::File(path.as_ref().to_owned())))
     }
 
-    /// Certificate revocation lists from the contents of such a file.
+    /// Adds the certificate revocation lists in the contents of such a file.
     pub fn crls_from_pem(self, pem: impl Into<Vec<u8>>) -> Self {
         self.crl_source(CrlSource::Bytes(Bytes::Given(pem.into())))
     }
 
-    /// Certificate revocation lists, in DER.
+    /// Adds certificate revocation lists in DER.
     pub fn crls(self, crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>) -> Self {
         self.crl_source(CrlSource::Crls(crls.into_iter().collect()))
     }
@@ -129,67 +129,73 @@ impl ClientVerifierBuilder {
         self
     }
 
-    /// Look for the client's own certificate in the CRLs, and not for those of its issuers.
+    /// Looks up only the client's own certificate in the CRLs, and not those of its issuers.
     pub fn only_check_end_entity_revocation(mut self) -> Self {
         self.revocation.whole_chain = false;
         self
     }
 
-    /// Take a certificate that no CRL among those given is for, for one that is not revoked.
+    /// Treats a certificate that no CRL covers as not revoked.
     pub fn allow_unknown_revocation_status(mut self) -> Self {
         self.revocation.allow_unknown = true;
         self
     }
 
-    /// Believe a CRL after its `nextUpdate` too. An attacker who can keep new ones from arriving then keeps a revoked
-    /// certificate in use.
+    /// Keeps using a CRL after its `nextUpdate`. An attacker who can keep new CRLs from arriving can then keep a
+    /// revoked certificate in use.
     pub fn allow_expired_crls(mut self) -> Self {
         self.revocation.allow_expired = true;
         self
     }
 
-    /// The cryptography to use, instead of the process's default.
+    /// Sets the crypto provider to use, instead of the process's default.
     pub fn provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
         self.provider = Some(provider.into());
         self
     }
 
-    /// Do not send the names of the client CAs to the client, which otherwise are sent once each. Browsers then offer all certificates they have.
+    /// Does not send the names of the client CAs to the client.
+    ///
+    /// By default, each name is sent once. Without the names, browsers offer the user all certificates they have.
     pub fn without_root_hints(mut self) -> Self {
         self.root_hints = false;
         self
     }
 
-    /// The most certificates a client may present, its own included: 5 unless set.
+    /// Sets how many certificates a client may present, its own included. The default is 5.
     ///
-    /// Building a path through many costs exponential time, and anybody can send them.
+    /// Building a path through many certificates is costly, and anybody can send them.
     pub fn max_certificates(mut self, max: usize) -> Self {
         self.max_certificates = max;
         self
     }
 
-    /// The largest certificate a client may present, in bytes of DER: 32 KiB unless set. TLS itself allows 64 KiB for
-    /// the whole chain.
+    /// Sets how large a certificate of a client may be, in bytes of DER. The default is 32 KiB. rustls allows 64 KiB
+    /// for the whole chain.
     pub fn max_certificate_size(mut self, bytes: usize) -> Self {
         self.max_certificate_size = bytes;
         self
     }
 
-    /// How long a session may be resumed after the full handshake that began it, in whole seconds and however often:
-    /// 24 hours unless set, and never more than the 7 days of RFC 8446 section 4.6.1. Zero switches resumption off.
+    /// Sets how long a session may be resumed after the full handshake that began it, however often it is resumed.
     ///
-    /// It ends earlier if a certificate or a CRL does: see [`ClientCertAcceptor`](crate::ClientCertAcceptor).
+    /// The default is 24 hours, and the maximum is the 7 days of RFC 8446 section 4.6.1. Fractions of a second are
+    /// dropped. Zero switches resumption off.
+    ///
+    /// A session ends earlier if a certificate or a CRL does: see
+    /// [`ClientCertAcceptor`](crate::ClientCertAcceptor#trust-over-time).
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.session_lifetime = Duration::from_secs(lifetime.as_secs()).min(MAX_SESSION_LIFETIME);
         self
     }
 
-    /// Reads the files, and checks everything.
+    /// Reads the files, checks everything, and builds the verifier.
     ///
     /// # Errors
     ///
-    /// If a file can't be read, has nothing in it, or anything in it does not parse; if a CRL can't be judged and no
-    /// other covers what it is for; if a policy that verifies has no roots; if their names are too long to send; if there is no crypto provider. See [`VerifierError`].
+    /// Returns an error if a file can't be read, is empty, or has anything in it that does not parse; if a CRL is of a
+    /// kind that can't be used and no other CRL covers its scope; if a policy that verifies has no client CA; if the
+    /// names of the CAs are too long to send; or if there is no crypto provider. See [`VerifierError`].
     pub fn build(mut self) -> Result<Arc<ClientVerifier>, VerifierError> {
         let provider = self
             .provider
@@ -211,7 +217,7 @@ impl ClientVerifierBuilder {
             return Err(VerifierError::NoRoots { policy: self.policy });
         }
         let crls = Crls::new(crls, provider.signature_verification_algorithms.all, &roots)?;
-        // A policy that asks nobody sends no names, so that there can't be too many.
+        // A policy that asks for no certificate sends no names, so their length can't be an error.
         let hinting = self.root_hints && self.policy.requests();
         let root_hints = if hinting { root_hints(roots.anchors())? } else { Vec::new() };
         let fingerprint = self.fingerprint(&provider, &roots, &crls);
@@ -231,7 +237,7 @@ impl ClientVerifierBuilder {
         }))
     }
 
-    /// Everything that a verdict depends on but the chain and the time.
+    /// Hashes everything that a verdict depends on, except for the chain and the time.
     fn fingerprint(&self, provider: &CryptoProvider, roots: &Roots, crls: &Crls) -> Digest {
         let root = |root: &TrustAnchor<'_>| {
             let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
@@ -259,7 +265,7 @@ impl ClientVerifierBuilder {
     }
 }
 
-/// Each name once: CAs share one when their keys are rolled over, and a bundle may hold a CA several times.
+/// Returns each name once: two CAs share a name after a key rollover, and a bundle may hold a CA several times.
 fn root_hints(roots: &[TrustAnchor<'_>]) -> Result<Vec<DistinguishedName>, VerifierError> {
     let mut seen = HashSet::new();
     let hints: Vec<_> = roots

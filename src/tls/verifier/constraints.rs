@@ -1,7 +1,7 @@
-//! Name constraints (RFC 5280 section 4.2.1.10) that webpki can't judge.
+//! Finds name constraints (RFC 5280 section 4.2.1.10) that webpki can't evaluate.
 //!
-//! It compares DNS names and IP addresses. A name of any other kind under a constraint of the same kind it refuses, and
-//! says "violated" of it as of the others.
+//! webpki compares DNS names and IP addresses. It refuses a name of any other kind if a constraint of that kind
+//! applies, with the same error as for a name that violates a constraint.
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
@@ -13,21 +13,21 @@ const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
 const PERMITTED: u8 = 0xA0;
 const EXCLUDED: u8 = 0xA1;
 
-/// Kinds of `GeneralName`, a bit each by the number of the kind.
+/// A set of the kinds of `GeneralName`: one bit for each, at the number of its tag.
 type Kinds = u16;
 
 const DNS: Kinds = 1 << 2;
 const DIRECTORY: Kinds = 1 << 4;
 const IP: Kinds = 1 << 7;
 
-/// Whether there is a name of a kind that webpki can't compare, and an issuer constrains that kind.
+/// Whether an issuer constrains a kind of name that the chain contains and that webpki can't compare.
 pub(super) fn are_unsupported(
     end_entity: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
     roots: &[TrustAnchor<'_>],
 ) -> bool {
     let chain = || std::iter::once(end_entity).chain(intermediates);
-    // A subject is a directory name, and every certificate has one.
+    // Every certificate has a subject, and a subject is a directory name.
     let names = chain().fold(DIRECTORY, |kinds, certificate| kinds | alt_names(certificate));
     let is_above = |root: &&TrustAnchor<'_>| chain().any(|below| issuer(below) == Some(&*root.subject));
     let by_roots = roots.iter().filter(is_above).filter_map(|root| root.name_constraints.as_deref());
@@ -49,7 +49,7 @@ fn alt_names(certificate: &[u8]) -> Kinds {
     kinds
 }
 
-/// The kinds in the contents of a `NameConstraints`.
+/// Returns the kinds of name that the contents of a `NameConstraints` extension mention.
 fn constraints(value: &[u8]) -> Kinds {
     let mut value = Der::new(value);
     let mut kinds = 0;
@@ -62,7 +62,8 @@ fn constraints(value: &[u8]) -> Kinds {
     kinds
 }
 
-/// The number is in the low five bits of a tag; the others are the same for all kinds, or primitive and constructed.
+/// The low five bits of a tag are the number of the kind. The other bits say class and encoding, which don't matter
+/// here.
 fn kind(tag: u8) -> Kinds {
     1_u16.checked_shl(u32::from(tag & 0x1F)).unwrap_or(0)
 }

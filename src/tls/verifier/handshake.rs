@@ -1,7 +1,8 @@
-//! What a verifier finds out in a handshake, carried to the acceptor that runs it.
+//! Carries what a verifier finds out in a handshake to the acceptor that runs the handshake.
 //!
-//! rustls calls a verifier without saying for which connection, and keeps nothing of its answer but yes or no. But it
-//! calls from within the task that drives the handshake, so a task-local value is exactly as wide as one handshake.
+//! rustls calls a verifier without saying for which connection, and keeps only whether the verifier accepted the chain.
+//! But it makes the call within the task that drives the handshake, so a task-local value belongs to exactly one
+//! handshake.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -14,7 +15,7 @@ tokio::task_local! {
     static CURRENT: RefCell<Observed>;
 }
 
-/// Tells a verifier from every other that there is at the same time: its address.
+/// Identifies a verifier, by its address, among all that exist at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tls) struct VerifierId(usize);
 
@@ -24,28 +25,28 @@ impl VerifierId {
     }
 }
 
-/// What one verifier did in one handshake.
+/// Records what one verifier did in one handshake.
 #[derive(Debug)]
 pub(in crate::tls) struct Observed {
-    /// Whose handshake it is: another verifier's word does not count.
+    /// The verifier of this handshake's acceptor. Notes by any other verifier are ignored.
     verifier: VerifierId,
-    /// Whether rustls asked it for its policy. A connection that did not was made with another verifier.
+    /// Whether rustls asked the verifier for its policy. If not, the connection was made with another verifier.
     pub(in crate::tls) consulted: bool,
-    /// What it verified, if its policy is to verify and the client presented something.
+    /// The verified path, if the policy is to verify and the client presented a certificate.
     pub(in crate::tls) verified: Option<Verified>,
-    /// When the session ends that is being resumed.
+    /// When the session that is being resumed ends.
     pub(in crate::tls) resumable_until: Option<UnixTime>,
-    /// What the client presented as its own certificate. rustls tells of none that it refused.
+    /// The certificate that the client presented as its own. rustls does not expose one that was refused.
     pub(in crate::tls) presented: Option<CertificateDer<'static>>,
-    /// Why it did not take that.
+    /// Why the verifier refused that certificate.
     pub(in crate::tls) refused: Option<RefusalReason>,
 }
 
-/// A path that was verified: end entity first, without the root.
+/// A verified path: the end entity first, without the root.
 #[derive(Debug)]
 pub(in crate::tls) struct Verified {
     pub(in crate::tls) path: Vec<CertificateDer<'static>>,
-    /// The last second of which this is true.
+    /// The last second in which the path verifies.
     pub(in crate::tls) until: UnixTime,
 }
 
@@ -61,15 +62,17 @@ impl Observed {
         }
     }
 
-    /// rustls asks the verifier for its policy when it begins a connection, and again when it decides to make a full
-    /// handshake, whatever session the client offered.
+    /// Notes that rustls asked the verifier for its policy. rustls asks when it begins a connection, and again when it
+    /// decides to make a full handshake, whatever session the client offered.
     pub(in crate::tls) fn consult(&mut self) {
         self.consulted = true;
         self.resumable_until = None;
     }
 
-    /// The last second in which the session that this handshake makes can be resumed. However often it is resumed, it
-    /// ends when the first one would have ended. `None` if it must not be.
+    /// Returns the last second in which the session that this handshake makes can be resumed. `None` if it must not be
+    /// resumed at all.
+    ///
+    /// However often a session is resumed, it ends when the session of the full handshake would have ended.
     pub(in crate::tls) fn session_until(&self, now: UnixTime, lifetime: Duration) -> Option<UnixTime> {
         if !self.consulted || lifetime.is_zero() {
             return None;
@@ -80,8 +83,8 @@ impl Observed {
     }
 }
 
-/// Runs a handshake, and says what `verifier` did in it. The connection must be made in there too: that is when rustls
-/// asks it first.
+/// Runs a handshake, and returns what `verifier` did in it. The future must create the connection too, since that is
+/// when rustls first asks the verifier.
 pub(in crate::tls) async fn observe<T>(
     verifier: VerifierId,
     handshake: impl Future<Output = T>,
@@ -96,7 +99,8 @@ pub(in crate::tls) async fn observe<T>(
         .await
 }
 
-/// Notes what `verifier` does, if it is its own acceptor that runs the handshake. `None` if not: nobody listens.
+/// Notes what `verifier` does. `None` if the handshake is not run by the verifier's own acceptor, so that nobody
+/// listens.
 pub(in crate::tls) fn note<T>(verifier: VerifierId, what: impl FnOnce(&mut Observed) -> T) -> Option<T> {
     let noted = CURRENT.try_with(|observed| {
         let observed = &mut *observed.borrow_mut();

@@ -35,16 +35,17 @@ use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
 use crate::x509::der;
 
-/// Carries a [`ClientAuthPolicy`] out in rustls, and judges certificates.
+/// Carries out a [`ClientAuthPolicy`] in rustls, and judges certificates. Made by [`ClientAuthPolicy::verifier`].
 ///
-/// Whatever the policy, a chain is refused if it has too many certificates, one that is too large, or one that is
-/// not a certificate; and so is a client that does not prove that it holds the private key.
+/// Every policy refuses a chain that has too many certificates, one that is too large, or one that is not a
+/// certificate. Every policy also refuses a client that does not prove that it holds the private key.
 ///
-/// Under [`RequestClientCert`](ClientAuthPolicy::RequestClientCert) and
-/// [`RequireAnyClientCert`](ClientAuthPolicy::RequireAnyClientCert) everything else that Go takes is taken, X.509 v1
-/// and unknown critical extensions included, as far as the crypto provider knows the key. Under the other two webpki
-/// decides, for the extended key usage `clientAuth`; where it differs from Go is listed in the [crate's
-/// documentation](crate#differences-from-go).
+/// [`RequestClientCert`](ClientAuthPolicy::RequestClientCert) and
+/// [`RequireAnyClientCert`](ClientAuthPolicy::RequireAnyClientCert) accept every other certificate that Go accepts,
+/// including X.509 v1 and unknown critical extensions, as long as the crypto provider knows the type of its key. Under
+/// [`VerifyClientCertIfGiven`](ClientAuthPolicy::VerifyClientCertIfGiven) and
+/// [`RequireAndVerifyClientCert`](ClientAuthPolicy::RequireAndVerifyClientCert) webpki decides, for the extended key
+/// usage `clientAuth`. The [crate's documentation](crate#differences-from-go) lists where it differs from Go.
 #[derive(Debug)]
 pub struct ClientVerifier {
     policy: ClientAuthPolicy,
@@ -63,13 +64,13 @@ pub struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    /// The policy it carries out.
+    /// Returns the policy that this verifier carries out.
     #[must_use]
     pub fn policy(&self) -> ClientAuthPolicy {
         self.policy
     }
 
-    /// The files it was made of.
+    /// Returns the files that the verifier was built from.
     #[cfg(feature = "reload")]
     pub(super) fn files(&self) -> &[FileRead] {
         &self.files
@@ -83,22 +84,22 @@ impl ClientVerifier {
         &self.provider
     }
 
-    /// SHA-256 over everything that its answers depend on: the policy, the roots, the CRLs, the options and limits, and
-    /// the signature algorithms of the crypto provider.
+    /// Returns the SHA-256 hash of everything that the verifier's answers depend on: the policy, the roots, the CRLs,
+    /// the options and limits, and the signature algorithms of the crypto provider.
     ///
-    /// A session is resumed only under the fingerprint it was made under. Replicas that are to resume each other's
-    /// must have the same, and a reload that does not change it changes nothing. Files are not in it, nor the order of
-    /// what is in them.
+    /// A session is resumed only by a verifier with the fingerprint it was made under. Replicas that are to resume each
+    /// other's sessions must have the same fingerprint; a reload that does not change it invalidates none. The
+    /// fingerprint does not depend on the names of files, or on the order of roots and CRLs.
     #[must_use]
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 
-    /// When the first of the CRLs is out of date, its `nextUpdate`. `None` if there are none.
+    /// Returns when the first of the CRLs is out of date: its `nextUpdate`. `None` if there are no CRLs.
     ///
-    /// From then on no certificate that it speaks for verifies, unless
-    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set. Watch it. A list with a newer one of
-    /// its scope in force, or to come before it ends, is not waited for.
+    /// From then on no certificate that this CRL covers verifies, unless
+    /// [`allow_expired_crls`](ClientVerifierBuilder::allow_expired_crls) was set, so monitor this time. A CRL does not
+    /// count here if a newer one of the same scope is in force, or comes into force before it ends.
     #[must_use]
     pub fn crl_next_update(&self) -> Option<UnixTime> {
         self.crls.next_update(UnixTime::now())
@@ -108,13 +109,14 @@ impl ClientVerifier {
         self.session_lifetime
     }
 
-    /// Starts a rustls configuration that uses this verifier; the server's own certificate comes next.
+    /// Starts a rustls configuration that uses this verifier. The server's own certificate comes next.
     ///
-    /// Hand the result to [`ClientCertAcceptor::new`](super::ClientCertAcceptor::new), together with the verifier.
+    /// Pass the finished configuration to [`ClientCertAcceptor::new`](super::ClientCertAcceptor::new), together with
+    /// the verifier.
     ///
     /// # Errors
     ///
-    /// If the crypto provider supports none of the cipher suites that rustls deems safe.
+    /// Returns an error if the crypto provider supports none of the cipher suites that rustls considers safe.
     pub fn server_config(
         self: &Arc<Self>,
     ) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>, VerifierError> {
@@ -124,14 +126,15 @@ impl ClientVerifier {
             .with_client_cert_verifier(Arc::clone(self) as Arc<dyn ClientCertVerifier>))
     }
 
-    /// Says what certificates are worth at a point in time, whatever the policy. `None` if there are none.
+    /// Judges certificates at a point in time, whatever the policy. `None` if `presented` is empty.
     ///
-    /// This is the only way to a [`PeerCertificates`] that is verified. It does not tell whether anyone holds the
-    /// private key: in a handshake, that is what the acceptor sees to.
+    /// This is the only way to make a [`PeerCertificates`] that is verified. It does not tell whether anyone holds the
+    /// private key; in a handshake, rustls checks that with this verifier.
     ///
     /// # Errors
     ///
-    /// If they are more, or larger, than this verifier takes, or one of them is not a certificate.
+    /// Returns an error if the certificates are more, or larger, than this verifier accepts, or if one of them is not a
+    /// certificate.
     pub fn judge(
         &self,
         presented: Vec<CertificateDer<'static>>,
@@ -144,7 +147,7 @@ impl ClientVerifier {
         Ok(PeerCertificates::judged(presented, verdict))
     }
 
-    /// Until when a chain verifies, that second included. The inner error says why it does not.
+    /// Returns the last second in which a chain verifies. The inner error says why it does not verify.
     ///
     /// While a verdict is remembered, this costs a hash over the chain.
     pub(super) fn verifies_until(
@@ -160,14 +163,14 @@ impl ClientVerifier {
         Ok(verdict.map(|verdict| verdict.until).map_err(|error| reason(&error)))
     }
 
-    /// Whether a chain is within the limits, whatever it is worth.
+    /// Checks that a chain is within the limits, without verifying it.
     pub(super) fn takes(&self, presented: &[CertificateDer<'_>]) -> Result<(), ChainError> {
         presented
             .split_first()
             .map_or(Ok(()), |(end_entity, intermediates)| self.admit(end_entity, intermediates))
     }
 
-    /// Bounds what a client sends before anything costly looks at it.
+    /// Bounds what a client sends before anything costly works on it.
     fn admit(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -189,7 +192,7 @@ impl ClientVerifier {
         Ok(())
     }
 
-    /// The verified path.
+    /// Verifies the chain, and returns the verified path.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -200,7 +203,7 @@ impl ClientVerifier {
         Ok(Verified { path: verdict.path(end_entity, intermediates), until: verdict.until })
     }
 
-    /// That the chain verifies. Looked for only if it is not known.
+    /// Returns the verdict on a chain that verifies, from memory if it is there.
     fn verdict(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -232,7 +235,8 @@ impl ClientVerifier {
         if self.roots.anchors().is_empty() {
             return Err(VerifyError::NoRoots);
         }
-        // webpki takes the first path that is not refused here, and asks about each: so the last answer counts.
+        // webpki accepts the first path that this function does not refuse, and asks about each path, so the last span
+        // counts.
         let span = Cell::new(Span::ALWAYS);
         let refusal = Cell::new(None::<Refusal>);
         let not_revoked = |path: &VerifiedPath<'_>| {
@@ -347,7 +351,7 @@ impl ClientCertVerifier for ClientVerifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let candidates = self.candidates(signed.scheme, schemes::offered_under_tls13)?;
-        // RFC 8446 section 4.2.3: the scheme determines the curve, which rustls has first in its list.
+        // RFC 8446 section 4.2.3: the scheme determines the curve, and rustls lists the algorithm for that curve first.
         self.verify_handshake(message, end_entity, signed, candidates.get(..1).unwrap_or_default())
     }
 

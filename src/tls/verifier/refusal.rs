@@ -1,4 +1,4 @@
-//! Why a chain is not taken, or does not verify: for the client an alert, for everybody else a reason.
+//! Why a chain is refused or does not verify: an alert for the client, a reason for everybody else.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use rustls::{CertificateError, OtherError};
 use crate::peer::UnverifiedReason;
 use crate::tls::crl::Refusal;
 
-/// A chain that no policy takes.
+/// Explains why a client's chain is refused under every policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
-    /// More than [`max_certificates`](crate::ClientVerifierBuilder::max_certificates).
+    /// The chain has more than [`max_certificates`](crate::ClientVerifierBuilder::max_certificates).
     #[error("the client presents {count} certificates, at most {max} are taken")]
     TooManyCertificates {
-        /// As many as these.
+        /// How many certificates the client presents.
         count: usize,
         /// The limit.
         max: usize,
     },
-    /// One is larger than [`max_certificate_size`](crate::ClientVerifierBuilder::max_certificate_size).
+    /// A certificate is larger than [`max_certificate_size`](crate::ClientVerifierBuilder::max_certificate_size).
     #[error("certificate {index} (from 0) of the client's chain has {bytes} bytes, at most {max} are taken")]
     TooLarge {
-        /// Which one, from 0.
+        /// The position of the certificate, counted from 0.
         index: usize,
-        /// Its size.
+        /// Its size in bytes.
         bytes: usize,
         /// The limit.
         max: usize,
     },
-    /// One is not a certificate.
+    /// An element of the chain is not an X.509 certificate.
     #[error("element {index} (from 0) of the client's chain is not an X.509 certificate")]
     NotACertificate {
-        /// Which one, from 0.
+        /// The position of the element, counted from 0.
         index: usize,
     },
 }
@@ -44,27 +44,27 @@ impl From<ChainError> for rustls::Error {
     }
 }
 
-/// Why a client was refused.
+/// Explains why a client was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// It presents no certificate, and the policy requires one.
+    /// The client presents no certificate, and the policy requires one.
     #[error("no client certificate")]
     NoCertificate,
-    /// Its certificate does not verify, and the policy verifies.
+    /// The client's certificate does not verify, and the policy verifies.
     #[error("{0}")]
     Unverified(UnverifiedReason),
-    /// It presents what no policy takes.
+    /// The client presents a chain that every policy refuses.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// It did not prove that it holds the certificate's private key: the signature does not fit, or is of a kind that
-    /// this server does not take.
+    /// The client did not prove that it holds the certificate's private key: its signature is wrong, or uses a scheme
+    /// that this server does not accept.
     #[error("the client did not prove that it holds the certificate's private key")]
     NotProven,
 }
 
 impl RefusalReason {
-    /// A word for dashboards.
+    /// Returns a short, stable name, for the label of a metric.
     pub(in crate::tls) fn label(&self) -> &'static str {
         use UnverifiedReason as R;
         match self {
@@ -88,17 +88,17 @@ impl RefusalReason {
             Self::Unverified(R::UnsupportedVersion) => "unsupported_version",
             Self::Unverified(R::Unsupported) => "unsupported",
             Self::Unverified(R::UnsupportedConstraint) => "unsupported_constraint",
-            // The second never comes from a handshake.
+            // `FailedAtProxy` never comes from a handshake.
             Self::Unverified(R::Invalid | R::FailedAtProxy) => "invalid",
         }
     }
 }
 
-/// Why a chain does not verify.
+/// Explains why a chain does not verify.
 #[derive(Clone, Debug)]
 pub(super) enum VerifyError {
     NoRoots,
-    /// Its key usage does not allow what a client does with its key.
+    /// The certificate's key usage does not allow what a client does with its key.
     KeyUsage,
     /// An issuer constrains names of a kind that webpki can't compare.
     UnsupportedConstraint,
@@ -107,22 +107,23 @@ pub(super) enum VerifyError {
 }
 
 impl VerifyError {
-    /// Of webpki, which tried all paths, and of what was refused to it.
+    /// Combines the error of webpki, which tried all paths, with the refusal of the CRL check.
     pub(super) fn of_paths(error: webpki::Error, refusal: Option<Refusal>) -> Self {
         match refusal {
-            // It has no more to say than it was told.
-            Some(refusal) if error == TOLD => Self::Revocation(refusal),
+            // webpki's error only repeats what the CRL check returned to it.
+            Some(refusal) if error == PATH_REFUSED => Self::Revocation(refusal),
             _ => Self::Webpki(error),
         }
     }
 }
 
-/// What webpki is told of every path that is refused for its CRLs. It ranks it above what is wrong with other paths.
-const TOLD: webpki::Error = webpki::Error::CertRevoked;
+/// The error that webpki gets for every path that the CRL check refuses. webpki ranks it above the errors of other
+/// paths.
+const PATH_REFUSED: webpki::Error = webpki::Error::CertRevoked;
 
 impl From<Refusal> for webpki::Error {
     fn from(_: Refusal) -> Self {
-        TOLD
+        PATH_REFUSED
     }
 }
 
@@ -177,7 +178,7 @@ pub(super) fn reason(error: &VerifyError) -> UnverifiedReason {
     }
 }
 
-/// The alert that goes with it, as rustls' own verifier sends it.
+/// Chooses the alert that rustls's own verifier would send.
 impl From<VerifyError> for rustls::Error {
     fn from(error: VerifyError) -> Self {
         use CertificateError as C;

@@ -1,10 +1,10 @@
-//! Which signature schemes a client was offered for its `CertificateVerify`, by version: rustls advertises those, and
-//! leaves it to a verifier to refuse the others.
+//! Which signature schemes a version of TLS allows in a client's `CertificateVerify`. rustls advertises the schemes,
+//! and leaves it to the verifier to refuse one that was not on offer.
 
 use rustls::SignatureScheme;
 
-/// RFC 5246 section 7.4.1.4.1, with those that RFC 8446 and RFC 8422 add to it. It is a list of what there is, since
-/// what is defined from now on is for TLS 1.3 only: ML-DSA is.
+/// The schemes of RFC 5246 section 7.4.1.4.1, and those that RFC 8446 and RFC 8422 add to it. The list is complete,
+/// since schemes that are defined from now on, such as ML-DSA, are for TLS 1.3 only.
 pub(super) fn offered_under_tls12(scheme: SignatureScheme) -> bool {
     use SignatureScheme as S;
     matches!(
@@ -25,8 +25,9 @@ pub(super) fn offered_under_tls12(scheme: SignatureScheme) -> bool {
     )
 }
 
-/// RFC 8446 sections 4.2.3 and 4.4.3: no PKCS#1, no DSA, and no hash older than SHA-256, by the two bytes that under TLS
-/// 1.2 stood for hash and algorithm. What is advertised all the same is for signatures in certificates.
+/// RFC 8446 sections 4.2.3 and 4.4.3 allow no PKCS#1, no DSA, and no hash older than SHA-256. The two bytes of a scheme
+/// say which it is: under TLS 1.2 they stood for hash and algorithm. A server advertises the others under TLS 1.3 only
+/// for signatures in certificates.
 pub(super) fn offered_under_tls13(scheme: SignatureScheme) -> bool {
     const NONE: u8 = 0;
     const SHA224: u8 = 3;

@@ -1,7 +1,7 @@
-//! Chains that were verified, and for how long the verdict holds.
+//! Remembers which chains were verified, and for how long each verdict holds.
 //!
-//! Under one verifier a verdict depends on the chain and on the time, and on nothing else. That makes it cheap to judge
-//! a chain again each time its session is resumed: no signature is checked twice before a date that matters has passed.
+//! For one verifier, a verdict depends only on the chain and on the time. That makes it cheap to judge a chain again
+//! each time its session is resumed: until the verdict's dates have passed, no signature of the chain is checked twice.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,19 +12,19 @@ use crate::tls::crl::Span;
 use crate::tls::digest::{Digest, Hasher};
 use crate::x509::validity;
 
-/// That a chain verifies.
+/// The verdict that a chain verifies.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
-    /// The path after the end entity, as places among the intermediates.
+    /// The issuers on the path, as positions among the intermediates.
     path: Box<[usize]>,
-    /// The first and the last second of which it is true.
+    /// The first and the last second in which the verdict holds.
     since: UnixTime,
     pub(super) until: UnixTime,
 }
 
 impl Verdict {
-    /// The verdict on a path that is good now, and that was built of these intermediates. It falls with the first of
-    /// its certificates to expire, and with what the CRLs say of it.
+    /// Makes the verdict on a path that verifies now and was built from these intermediates. It holds as long as each
+    /// certificate on the path is valid, and within the span for which the CRLs were checked.
     pub(super) fn new(
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -36,14 +36,14 @@ impl Verdict {
         let Span { since, until } = not_revoked;
         let mut verdict = Self { path: path.iter().filter_map(place).collect(), since, until };
         for certificate in std::iter::once(end_entity).chain(path) {
-            // Dates that we can't read say nothing of the next second.
+            // If a date can't be read, the verdict holds for this second only.
             verdict.since = verdict.since.max(validity::not_before(certificate).unwrap_or(now));
             verdict.until = verdict.until.min(validity::not_after(certificate).unwrap_or(now));
         }
         verdict
     }
 
-    /// The path, end entity first, given the same chain again.
+    /// Returns the path, end entity first, given the chain for which the verdict was made.
     pub(super) fn path(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -57,11 +57,12 @@ impl Verdict {
     }
 }
 
-/// A bounded memory of verdicts.
+/// A memory of verdicts that is bounded in size.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts(Mutex<Generations>);
 
-/// The oldest half goes at once, when there are too many: what has not been asked for since the last time.
+/// Two generations of verdicts. When the young one is full, it becomes the old one, and verdicts that nobody asked for
+/// since the last change are dropped.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<Digest, Verdict>,
@@ -69,7 +70,7 @@ struct Generations {
 }
 
 impl Verdicts {
-    /// About a hundred bytes each.
+    /// The most verdicts that are kept, of about a hundred bytes each.
     const MAX: usize = 4096;
 
     pub(super) fn key(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Digest {
