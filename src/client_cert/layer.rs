@@ -15,7 +15,7 @@ use crate::dialect::{Dialect, Skipper};
 ///    of [the table](crate#headers-that-nobody-may-send), in any spelling a backend might read as the same name (any
 ///    case, and any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop
 ///    it. Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
-/// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`]. They are encoded once per connection
+/// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`](crate::TlsConnectInfo). They are encoded once per connection
 ///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
 ///
 /// A dialect that grows from hop to hop may keep what came under its exact name ([`Dialect::keep`]); of this crate's
@@ -30,7 +30,7 @@ use crate::dialect::{Dialect, Skipper};
 ///
 /// [`Router`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 ///
-/// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`], a
+/// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`](crate::TlsConnectInfo), a
 /// plaintext one for example, the layer still strips; and since this is rarely meant, it says so once, as a warning
 /// (feature `tracing`).
 ///

@@ -6,7 +6,7 @@
 /// The parts of a certificate that prove possession: what kind of key it holds, and the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicKey<'a> {
-    /// The contents of the `AlgorithmIdentifier`, which is how rustls' algorithms name the keys they take.
+    /// The contents of the `AlgorithmIdentifier`, which is how rustls's algorithms name the keys they take.
     pub(crate) algorithm: &'a [u8],
     /// The bits of the `subjectPublicKey`.
     pub(crate) key: &'a [u8],
