@@ -198,7 +198,7 @@ proptest! {
 
     #[test]
     fn i8_what_was_read_is_written_again(
-        list in damaged(std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/traefik-two.value")).unwrap()),
+        list in damaged(std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/traefik-two.value")).unwrap()),
         base64 in damaged(value("b64der.leaf")),
         spaced in damaged(value("apache.SSL_CLIENT_CERT").trim_end().to_owned()),
         percent in damaged(value("nginx.ssl_client_escaped_cert")),
