@@ -16,7 +16,7 @@ class Client:
 
     def __init__(self, pki, port, name, version="1.3"):
         self.port, self.session, self.socket = port, None, None
-        self.context = ssl.create_default_context(cafile=pki.server)
+        self.context = ssl.create_default_context(cafile=pki.servers)
         self.context.minimum_version = self.context.maximum_version = VERSIONS[version]
         if name:
             self.context.load_cert_chain(*pki.files[name])

@@ -35,7 +35,8 @@ def cluster(upstream, http2, identity, pki):
     return made
 
 
-def listener(pki, mode, details, unverified, plain=False):
+def listener(pki, mode, details, unverified, plain=False, view=None, named=False):
+    certificate, key = pki.named if named else (pki.server, pki.server_key)
     manager = {
         "@type": TYPE + "filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "edge", "forward_client_cert_details": mode, "max_request_headers_kb": 96,
@@ -45,6 +46,9 @@ def listener(pki, mode, details, unverified, plain=False):
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {
             "@type": TYPE + "filters.http.router.v3.Router"}}],
     }
+    if view:
+        # What this Envoy itself reads in the header, by a format string of its access log.
+        manager["route_config"]["request_headers_to_add"] = [{"header": {"key": "x-envoys-view", "value": view}}]
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     if not plain:
         chain["transport_socket"] = {"name": "tls", "typed_config": {
@@ -52,8 +56,8 @@ def listener(pki, mode, details, unverified, plain=False):
             "require_client_certificate": False,
             "common_tls_context": {
                 "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
-                "tls_certificates": [{"certificate_chain": {"filename": str(pki.server)},
-                                      "private_key": {"filename": str(pki.server_key)}}],
+                "tls_certificates": [{"certificate_chain": {"filename": str(certificate)},
+                                      "private_key": {"filename": str(key)}}],
                 "validation_context": validation(pki, unverified)}}}
     return {"name": "edge", "filter_chains": [chain],
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
@@ -71,12 +75,12 @@ class Envoy:
     """One Envoy that listens, on a port of the kernel's."""
 
     def __init__(self, program, folder, name, pki, upstream, mode, details=None, unverified=False, http2=False,
-                 identity=None, plain=False):
+                 identity=None, plain=False, view=None, named=False):
         config = folder / f"{name}.json"
         config.write_text(json.dumps({
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
             "static_resources": {
-                "listeners": [listener(pki, mode, ALL if details is None else details, unverified, plain)],
+                "listeners": [listener(pki, mode, ALL if details is None else details, unverified, plain, view, named)],
                 "clusters": [cluster(upstream, http2, identity, pki)]}}))
         admin = folder / f"{name}.admin"
         admin.unlink(missing_ok=True)

@@ -59,11 +59,16 @@ class Holder:
     def sha256(self):
         return self.certificate.fingerprint(hashes.SHA256())
 
+    def issuers(self):
+        """The intermediates, the nearest first."""
+        issuer = self.issuer
+        while issuer and issuer.issuer:
+            yield issuer
+            issuer = issuer.issuer
+
     def write(self, folder):
         """The files that a TLS endpoint reads: the certificate, the intermediates, the key."""
-        chain, issuer = self.pem(), self.issuer
-        while issuer and issuer.issuer:
-            chain, issuer = chain + issuer.pem(), issuer.issuer
+        chain = self.pem() + "".join(issuer.pem() for issuer in self.issuers())
         certificate, key = folder / f"{self.name}.pem", folder / f"{self.name}.key"
         certificate.write_text(chain)
         key.write_bytes(self.key.private_bytes(
@@ -76,6 +81,9 @@ class Pki:
         self.ca = Holder("client CA", ca=True)
         intermediate = Holder("intermediate", self.ca, ca=True)
         server = Holder("localhost", alt_names=[x509.DNSName("localhost")])
+        # Of whose URI Envoy makes a `By`.
+        named = Holder("named", alt_names=[
+            x509.DNSName("localhost"), x509.UniformResourceIdentifier("spiffe://peers/proxy")])
         self.bob = Holder("bob", self.ca)
         bobs = FIELD + urllib.parse.quote(self.bob.pem(), safe="")
         self.clients = {
@@ -98,10 +106,14 @@ class Pki:
             "edge": Holder("edge", self.ca, alt_names=[x509.UniformResourceIdentifier("spiffe://peers/edge")]),
         }
         self.server, self.server_key = server.write(folder)
+        self.named = named.write(folder)
+        self.servers = folder / "servers.pem"
+        self.servers.write_text(server.pem() + named.pem())
         self.ca_file = folder / "client-ca.pem"
         self.ca_file.write_text(self.ca.pem())
         self.trusted = folder / "truststore.pem"
-        self.trusted.write_text(self.ca.pem() + intermediate.pem())
+        chains = [self.clients[name].issuers() for name in ("alice of an intermediate", "long", "longer")]
+        self.trusted.write_text(self.ca.pem() + "".join(issuer.pem() for chain in chains for issuer in chain))
         self.files = {name: holder.write(folder) for name, holder in self.clients.items()}
         self.known = {holder.sha256().hex(): name for name, holder in [*self.clients.items(), ("bob", self.bob)]}
 

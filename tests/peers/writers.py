@@ -14,7 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ENVOY = "1.40.0"
 CADDIES = ["2.10.2", "2.11.7"]
 # Of what Envoy sends in so many settings.
-RECORDED = ["`SANITIZE_SET`", "`SANITIZE_SET`, names alone", "`SANITIZE_SET`, `format: JSON`", "`APPEND_FORWARD`"]
+RECORDED = ["`SANITIZE_SET`, with `By`", "`SANITIZE_SET`, `format: JSON`, with `By`", "`SANITIZE_SET`", "`SANITIZE_SET`, names alone", 
+            "`SANITIZE_SET`, `format: JSON`", "`APPEND_FORWARD`"]
 
 
 class Writer:
@@ -22,6 +23,8 @@ class Writer:
 
     # Whether what it sends is kept for `cargo test`.
     recorded = True
+    # What is known to go wrong in this configuration, and is no failure of the run.
+    faults = ()
 
     def __init__(self, name, setting, dialect, owned, unverified=False, versions=("1.2", "1.3"), note=""):
         """`owned` are the names it writes, `unverified` whether it takes a certificate without verifying it."""
@@ -54,9 +57,9 @@ class Writer:
 
 
 class EnvoyWriter(Writer):
-    def __init__(self, setting, dialect="envoy", unverified=False, **options):
-        super().__init__("Envoy", setting, dialect, ["x-forwarded-client-cert"], unverified)
-        self.version, self.options = ENVOY, options
+    def __init__(self, setting, dialect="envoy", unverified=False, note="", faults=(), **options):
+        super().__init__("Envoy", setting, dialect, ["x-forwarded-client-cert"], unverified, note=note)
+        self.version, self.options, self.faults = ENVOY, options, faults
         # Otherwise there is nothing, or nothing new.
         self.recorded = setting in RECORDED
 
@@ -70,10 +73,12 @@ class EnvoyWriter(Writer):
 class TwoEnvoys(EnvoyWriter):
     """One at the edge, and one behind it that has the edge's certificate."""
 
-    def __init__(self, dialect, edge="text", inner="text"):
+    def __init__(self, dialect, edge="text", inner="text", note=""):
         formats = "" if edge == inner == "text" else f", {edge} and {inner}"
-        super().__init__(f"two of them: `SANITIZE_SET`, then `APPEND_FORWARD`{formats}", dialect)
+        super().__init__(f"two of them: `SANITIZE_SET`, then `APPEND_FORWARD`{formats}", dialect, note=note)
         self.recorded = dialect.endswith("hops=2")
+        # Without `hops` everybody is the first proxy; with it a client's own name can still be an element of the text.
+        self.faults = () if edge == "JSON" == inner else ("WRONG",)
         self.formats = [{**envoy.ALL, **({"format": "JSON"} if one == "JSON" else {})} for one in (edge, inner)]
 
     def launch(self, cache, folder, pki, upstream, running):
@@ -177,9 +182,9 @@ class HaProxy(Writer):
     http-request set-header X-SSL-Client-Chain  %[ssl_c_chain_der,base64]
     http-request set-header X-SSL-Client-Verify %[ssl_c_verify]"""
 
-    def __init__(self, setting, unverified=False):
+    def __init__(self, setting, unverified=False, note=""):
         owned = ["x-ssl-client-cert", "x-ssl-client-chain", "x-ssl-client-verify"]
-        super().__init__("HAProxy", setting, "haproxy", owned, unverified)
+        super().__init__("HAProxy", setting, "haproxy", owned, unverified, note=note)
 
     def launch(self, cache, folder, pki, upstream, running):
         program = shutil.which("haproxy") or "haproxy"
@@ -211,6 +216,7 @@ class Apache(Writer):
     def __init__(self, setting, verify, lines=(), versions=("1.2", "1.3"), cache=True, note=""):
         owned = ["ssl_client_cert", "ssl_client_verify", *[f"ssl_client_cert_chain_{n}" for n in range(9)]]
         super().__init__("Apache", setting, "apache", owned, verify == "optional_no_ca", versions, note)
+        self.faults = ("UNVERIFIED BELIEVED",) if cache and verify == "optional_no_ca" and "1.2" in versions else ()
         self.verify, self.lines, self.cache = verify, "\n".join(lines), cache
 
     def launch(self, cache, folder, pki, upstream, running):
@@ -272,35 +278,59 @@ class GoProxy(Writer):
         return int(port)
 
 
-def all_of():
+NOT_VERIFIED = "Whether it verified the certificate this proxy does not say, so none is believed verified: verify again, or verify here."
+CLIENTS_OWN = "It passes on what the client sent: right behind another proxy of one's own, and nowhere else."
+NO_CHAIN_RESUMED = "In a resumed session it has no chain: a backend that verifies again needs the intermediates."
+CONNECTION = "What a client names in `Connection` is taken off last: "
+
+
+def envoys():
     names = {"subject": True, "dns": True, "uri": True, "issuer": True}
+    in_json = {**envoy.ALL, "format": "JSON"}
     yield EnvoyWriter("`SANITIZE_SET`", mode="SANITIZE_SET")
-    yield EnvoyWriter("`SANITIZE_SET`, `ACCEPT_UNTRUSTED`", unverified=True, mode="SANITIZE_SET")
+    yield EnvoyWriter("`SANITIZE_SET`, with `By`", mode="SANITIZE_SET", named=True)
+    yield EnvoyWriter("`SANITIZE_SET`, `ACCEPT_UNTRUSTED`", unverified=True, mode="SANITIZE_SET", note=NOT_VERIFIED)
     yield EnvoyWriter("`SANITIZE_SET`, names alone", mode="SANITIZE_SET", details=names)
-    yield EnvoyWriter("`SANITIZE_SET`, `format: JSON`", mode="SANITIZE_SET", details={**envoy.ALL, "format": "JSON"})
-    yield EnvoyWriter("`SANITIZE_SET`, HTTP/2 to us", mode="SANITIZE_SET", http2=True)
-    yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD")
-    yield EnvoyWriter("`FORWARD_ONLY`", "envoy;mode=forward-only", mode="FORWARD_ONLY")
-    yield EnvoyWriter("`ALWAYS_FORWARD_ONLY`", "envoy;mode=always-forward-only", mode="ALWAYS_FORWARD_ONLY")
+    yield EnvoyWriter("`SANITIZE_SET`, `format: JSON`", mode="SANITIZE_SET", details=in_json)
+    yield EnvoyWriter("`SANITIZE_SET`, `format: JSON`, with `By`", mode="SANITIZE_SET", details=in_json, named=True)
+    yield EnvoyWriter("`SANITIZE_SET`, HTTP/2 to us", mode="SANITIZE_SET", http2=True,
+                      note="431 is the HTTP/2 server's own limit, 16 KB unless it is told otherwise, before any layer.")
+    yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD", faults=("WRONG",),
+                      note="Envoy does not quote names: a CA that signs one with `,` and `;` in it lets its owner write elements.")
+    yield EnvoyWriter("`FORWARD_ONLY`", "envoy;mode=forward-only", mode="FORWARD_ONLY", note=CLIENTS_OWN,
+                      faults=("FORGED",))
+    yield EnvoyWriter("`ALWAYS_FORWARD_ONLY`", "envoy;mode=always-forward-only", mode="ALWAYS_FORWARD_ONLY",
+                      note=CLIENTS_OWN, faults=("FORGED",))
     yield EnvoyWriter("`SANITIZE`", mode="SANITIZE")
+    hops = "Read without `hops` the client is the first proxy: `envoy;mode=append-forward;hops=2` is right."
     for dialect in ["envoy", "envoy;mode=append-forward", "envoy;mode=append-forward;hops=2"]:
-        yield TwoEnvoys(dialect)
+        yield TwoEnvoys(dialect, note="" if "hops" in dialect else hops)
     for formats in [("JSON", "JSON"), ("JSON", "text"), ("text", "JSON")]:
-        yield TwoEnvoys("envoy;mode=append-forward;hops=2", *formats)
+        yield TwoEnvoys("envoy;mode=append-forward;hops=2", *formats,
+                        note="The second appends in the format of what came in, whatever its own is.")
+
+
+def all_of():
+    yield from envoys()
     for version in CADDIES:
-        yield Caddy(version, "`header_up` alone", Caddy.plain)
+        yield Caddy(version, "`header_up` alone", Caddy.plain,
+                    note="Before 2.11.2 it sends the placeholder's own text where there is no certificate.")
         yield Caddy(version, "with a matcher", Caddy.safe)
-        yield Caddy(version, "with a matcher, `mode request`", Caddy.safe, unverified=True)
+        yield Caddy(version, "with a matcher, `mode request`", Caddy.safe, unverified=True, note=NOT_VERIFIED)
     yield Nginx("`optional`", "nginx", Nginx.names)
     yield Nginx("`optional_no_ca`", "nginx", Nginx.names, unverified=True)
     yield Nginx("`optional_no_ca`", "ingress-nginx", Nginx.ingress, unverified=True)
-    yield HaProxy("`verify optional`")
-    yield HaProxy("`verify optional crt-ignore-err all ca-ignore-err all`", unverified=True)
-    yield Apache("`optional`", "optional")
-    yield Apache("`optional_no_ca`", "optional_no_ca")
+    yield HaProxy("`verify optional`", note=NO_CHAIN_RESUMED)
+    yield HaProxy("`verify optional crt-ignore-err all ca-ignore-err all`", unverified=True, note=NO_CHAIN_RESUMED)
+    lost = f"{NO_CHAIN_RESUMED} {CONNECTION}a certificate without a verdict is not a verified one."
+    cure = ("With TLS 1.2 a resumed session makes a self-made certificate `SUCCESS`: `SSLVerifyClient optional`, "
+            "TLS 1.3 only, or no sessions, as below.")
+    yield Apache("`optional`", "optional", note=lost)
+    yield Apache("`optional_no_ca`", "optional_no_ca", note=cure)
     yield Apache("`optional_no_ca`, `SSLSessionTickets off`, `SSLSessionCache none`", "optional_no_ca",
                  ["SSLSessionTickets off"], cache=False)
     yield Apache("`optional_no_ca`, TLS 1.3 only", "optional_no_ca", ["SSLProtocol -all +TLSv1.3"], ("1.3",))
     for hook in ["rewrite", "director"]:
-        yield GoProxy(hook, "tower-client-cert", unverified=True)
-        yield GoProxy(hook, "traefik")
+        note = f"{CONNECTION}`Rewrite` is right." if hook == "director" else ""
+        yield GoProxy(hook, "tower-client-cert", unverified=True, note=note)
+        yield GoProxy(hook, "traefik", note=note)
