@@ -53,8 +53,7 @@ class Jetty:
         response, body = get(connection, "GET", "/", headers)
         if response.status != 200:
             return f"status {response.status}"
-        told = body.decode()
-        return "nobody" if told == "[]" else f"forged: {told[:60]}"
+        return "nobody" if body == b"[]" else "a forged TLS session"
 
 
 class Servlet:
