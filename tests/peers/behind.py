@@ -78,16 +78,16 @@ class Pair:
     def title(self):
         return f"{self.reader.name} {self.reader.version}, `{' '.join(self.arguments)}`"
 
-    def row(self, case, believed, right=None, may_refuse=False):
+    def row(self, case, believed, right=None, may_refuse=False, certificate=False):
         """`right` is what the reader should have believed; without it the case is on record only."""
-        verdict = "" if right is None else "ok" if believed in right else "WRONG"
-        if verdict == "WRONG" and believed.startswith(("status", "no answer")):
-            verdict = "refused"
-        if self.reader.silent and case.startswith(("certificate", "`")) and verdict == "ok":
-            verdict = "lost"
-        self.wrong += verdict == "WRONG" or verdict == "refused" and not may_refuse
-        self.rows.append((case, believed, verdict))
-        print(" | ".join((self.title, case, believed, verdict)), flush=True)
+        mark = "" if right is None else "ok" if believed in right else "WRONG"
+        if mark == "WRONG" and believed.startswith(("status", "no answer")):
+            mark = "refused"
+        if mark == "ok" and certificate and self.reader.silent:
+            mark = "lost"
+        self.wrong += mark == "WRONG" or mark == "refused" and not may_refuse
+        self.rows.append((case, believed, mark))
+        print(" | ".join((self.title, case, believed, mark)), flush=True)
 
     def right(self, client):
         return [client if client and not self.reader.silent else "nobody"]
@@ -96,22 +96,20 @@ class Pair:
         def asked(client, believed=self.reader.believed):
             return ask(believed, proxy.connect(client))
 
-        self.row("no certificate", asked(None), self.right(None))
-        for client in ["alice", "alice of an intermediate", "honest"]:
-            self.row(f"certificate of {client}", asked(client), self.right(client))
-        self.row(f"certificate with {CASES['odd']}", asked("odd"), self.right("odd"))
-        # More than some servers take.
-        self.row(f"certificate with {CASES['long']}", asked("long"), self.right("long"), may_refuse=True)
-        self.row("certificate that nobody verified", asked("self-made"))
-        for client in FIELDS_IN_NAMES:
-            self.row(f"`;Cert=<bob's>` in the {client}", asked(client), self.right(client))
+        self.row(CASES[None], asked(None), self.right(None))
+        for client in ["alice", "alice of an intermediate", "odd", "honest", "long", *FIELDS_IN_NAMES]:
+            case = CASES.get(client, "an honest name with `;Cert=y`")
+            # More than some servers take.
+            large = client == "long"
+            self.row(case, asked(client), self.right(client), may_refuse=large, certificate=True)
+        self.row(CASES["self-made"], asked("self-made"))
         if self.reader.validated:
             right = {client: [client] for client in ["alice", "alice of an intermediate", *FIELDS_IN_NAMES]}
             right["self-made"] = ["nobody", REFUSED]
             if not self.chain:
                 right["alice of an intermediate"] = None
             for client, rights in right.items():
-                self.row(f"validated by the reader: {client}", asked(client, self.reader.validated), rights)
+                self.row(f"validated by the reader: {CASES[client]}", asked(client, self.reader.validated), rights)
 
     def forged(self, proxy, client, attempts):
         connection = proxy.connect(client)
@@ -121,7 +119,7 @@ class Pair:
             believed[ask(self.reader.believed, connection, headers)].append(what)
         for answer, whats in sorted(believed.items()):
             some = "" if answer == right else ": " + ", ".join(whats[:8]) + (", …" if len(whats) > 8 else "")
-            case = f"{len(whats)} forged headers beside {client or 'no'} certificate{some}"
+            case = f"{len(whats)} forged headers of {client or 'nobody'}{some}"
             self.row(case, answer, [right], may_refuse=True)
 
     def unprotected(self, attempts):
@@ -135,7 +133,7 @@ class Pair:
         for answer in sorted({answer for _, answer in believed} | ({"bob"} if not self.reader.silent else set())):
             names = ", ".join(sorted(name for name, other in believed if other == answer))
             right = [answer] if names else []
-            self.row(f"the same headers without the proxy: {names or 'none'}", answer, right)
+            self.row(f"past the proxy: {names or 'none'}", answer, right)
 
 
 def run_all(pairings, program, pki, attempts, only, skipped):

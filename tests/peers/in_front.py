@@ -36,6 +36,7 @@ CASES = {
 }
 RESUMED = ["alice", "alice of an intermediate", "self-made"]
 HANDSHAKE = "refused in the handshake"
+NOT_RESUMED = " (was not resumed)"
 BY_PROXY = "refused by the proxy, status "
 
 
@@ -99,7 +100,7 @@ class Pair:
             resumed = client.socket.session_reused
             believed = Believed(self.pki, *client.get(headers))
             if resume and not resumed:
-                believed.text += " (was not resumed)"
+                believed.text += NOT_RESUMED
             return believed
         except Refused:
             client.close()
@@ -137,7 +138,8 @@ class Pair:
                 if name in RESUMED and believed.text != HANDSHAKE:
                     self.tap.take()
                     believed = self.ask(client, resume=True)
-                    self.sent[name, True, version] = self.tap.take()
+                    if NOT_RESUMED not in believed.text:
+                        self.sent[name, True, version] = self.tap.take()
                     self.row(case + ", resumed", version, believed.text, self.mark(name, believed))
                 client.close()
 
@@ -165,7 +167,7 @@ class Pair:
             return self.mark(name, plain)
         if believed.who is None:
             return other
-        forged_one = believed.who not in (plain.who, "nobody") or believed.verdict == "SUCCESS" != plain.verdict
+        forged_one = believed.who not in (plain.who, name, "nobody") or believed.verdict == "SUCCESS" != plain.verdict
         return "FORGED" if forged_one else other
 
     def connection(self, name):

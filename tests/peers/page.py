@@ -26,7 +26,8 @@ for. `tests/peers/run --page` in the repository makes this page, and each table 
 
 Nobody has a certificate; everybody else has one of the operator's own CA, but for "self-made", whose certificate nobody
 verified. Bob never connects: who is taken for him is somebody who forged his header, or has his certificate in the names of
-an own one. In the tables, "the client" is whoever it was.
+an own one. In the tables, "the client" is whoever it was. Past the proxy the forged headers must make bob of a reader, or
+nothing was tried.
 """
 
 
@@ -85,7 +86,7 @@ def rows(head, lines):
 def title(result):
     setting = f", {result['setting']}" if result["setting"] else ""
     what = f"read as `{result['dialect']}`" if result["kind"] == "writer" else f"`{result['dialect']}`"
-    return f"{result['name']} {result['version']}{setting}, {what}"
+    return f"{result['name']} ({result['version']}){setting}, {what}"
 
 
 def summary(results):
