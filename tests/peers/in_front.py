@@ -36,6 +36,7 @@ CASES = {
 }
 RESUMED = ["alice", "alice of an intermediate", "self-made"]
 HANDSHAKE = "refused in the handshake"
+NO_PATH = "FAILED:unable to get local issuer certificate"
 NOT_RESUMED = " (was not resumed)"
 BY_PROXY = "refused by the proxy, status "
 
@@ -81,8 +82,8 @@ class Believed:
                 self.more = " by name and hash"
             elif len(certificates) > 1:
                 self.more = f" + {len(certificates) - 1}"
-            again = {"": "", "SUCCESS": "; our roots: verified"}.get(
-                self.again, "; our roots: " + self.again.replace("FAILED:unable to get local issuer certificate", "no path"))
+            again = {"": "", "SUCCESS": "; our roots: verified", NO_PATH: "; our roots: no path"}.get(
+                self.again, f"; our roots: {self.again}")
             self.text = f"{self.who}{self.more}, {self.verdict or 'no verdict'}{again}"
 
 
@@ -158,7 +159,7 @@ class Pair:
         client.close()
         for (text, mark), whats in sorted(answers.items()):
             names = sorted(set(whats))
-            some = "" if mark == "ok" else ": " + ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+            some = "" if text == plain.text else ": " + ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
             self.row(f"{len(whats)} forged headers of {name or 'nobody'}{some}", self.writer.versions[-1], text, mark)
 
     def beside(self, name, believed, plain, other):

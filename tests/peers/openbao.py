@@ -13,7 +13,8 @@ OPENBAO = "2.7.2"
 class OpenBao:
     def __init__(self, cache, pki, header, decoders):
         self.cache, self.pki, self.header, self.decoders = cache, pki, header, decoders
-        self.name = f"OpenBao cert auth, `{header}`, " + (f"decoders `{','.join(decoders)}`" if decoders else "no decoder")
+        decoded = f"decoders `{','.join(decoders)}`" if decoders else "no decoder"
+        self.name = f"OpenBao cert auth, `{header}`, {decoded}"
         self.title = f"{self.name} {OPENBAO}"
 
     def __enter__(self):

@@ -2,7 +2,9 @@
 
 import collections
 import json
+import pathlib
 import re
+import subprocess
 import time
 
 from record import slug
@@ -18,15 +20,18 @@ MARKS = {
     "": "on record only",
     "ok": "right",
 }
+# Whom a cell may have right; the longer names first.
+CLIENTS = ["alice of an intermediate", "alice", "self-made", "honest", "odd", "URI", "DNS", "subject", "comma", "By",
+           "longer", "long"]
 BAD = ["FORGED", "UNVERIFIED BELIEVED", "WRONG"]
 
 HEAD = """\
-What real proxies in front of this crate's reader made it believe, and whom real servers behind `edge_proxy` took a client
-for. `tests/peers/run --page` in the repository makes this page, and each table says when it ran.
+What real proxies in front of this crate's reader made it believe, and whom real servers behind `edge_proxy` took a
+client for. `tests/peers/run --page` in the repository makes this page, and each table says when it ran.
 
 Nobody has a certificate; everybody else has one of the operator's own CA, but for "self-made", whose certificate nobody
-verified. Bob never connects: who is taken for him is somebody who forged his header, or has his certificate in the names of
-an own one. In the tables, "the client" is whoever it was. Past the proxy the forged headers must make bob of a reader, or
+verified. Bob never connects: who is taken for him is somebody who forged his header, or has his certificate in the
+names of an own one. "The client" is whoever it was. Past the proxy the forged headers must make bob of a reader, or
 nothing was tried.
 """
 
@@ -39,15 +44,22 @@ def keep(kind, pair, folder):
     rows = [row if kind == "writer" else (row[0], "", *row[1:]) for row in pair.rows]
     (folder / f"{kind}-{slug(f'{name} {version} {setting} {dialect}')}.json").write_text(json.dumps({
         "kind": kind, "order": pair.order, "name": name, "version": version, "setting": setting, "dialect": dialect,
-        "note": writer.note if writer else "", "date": time.strftime("%Y-%m-%d", time.gmtime()), "rows": rows}, indent=1))
+        "note": writer.note if writer else "", "date": time.strftime("%Y-%m-%d", time.gmtime()), "code": code(),
+        "rows": rows}, indent=1))
+
+
+def code():
+    """The last commit that changed what runs here of this crate."""
+    command = ["git", "log", "-1", "--format=%h", "--", "src", "examples"]
+    done = subprocess.run(command, cwd=pathlib.Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip() or "unknown"
 
 
 def short(believed, case):
     """A cell without what differs from client to client."""
     believed = re.sub(r"header `[^`]*`, byte \d+: ", "", believed)
     believed = re.sub(r"(; it looks like the dialect of .*|, and ClientCertLayer writes both.*)", "", believed)
-    for who in ("alice of an intermediate", "alice", "self-made", "honest", "odd", "URI", "DNS", "subject", "comma", "By",
-                "longer", "long"):
+    for who in CLIENTS:
         if believed.startswith(who) and not believed.startswith("status"):
             rest = believed[len(who):]
             if "forged headers of nobody" not in case and (not rest or rest[0] in ", ;("):
@@ -111,7 +123,7 @@ def write(folder, skipped, page):
         for result in chosen:
             lines += ["", f"## {title(result)}", ""]
             lines += [result["note"], ""] if result["note"] else []
-            lines += [f"Ran on {result['date']}.", "", *rows(head, table(result))]
+            lines += [f"Ran on {result['date']}, with this crate's {result['code']}.", "", *rows(head, table(result))]
     if skipped:
         lines += ["", "# Not run", "", *[f"- {line}" for line in skipped]]
     page.write_text("\n".join(lines) + "\n")

@@ -42,7 +42,9 @@ def record(pair):
         seen.setdefault(client, headers)
         seen[client, resumed] = headers
         certificate = pair.pki.files[client][0].read_text() if client else ""
-        presented = [part + "-----END CERTIFICATE-----\n" for part in certificate.split("-----END CERTIFICATE-----\n")[:-1]]
+        end = "-----END CERTIFICATE-----\n"
+        presented = [part + end for part in certificate.split(end)[:-1]]
         (folder / f"{name}.json").write_text(json.dumps({
             "writer": f"{writer.name} {writer.version}, {writer.setting}, TLS {version}",
-            "dialect": writer.dialect, "presented_pem": presented, "headers": headers}, indent=1, ensure_ascii=False) + "\n")
+            "dialect": writer.dialect, "presented_pem": presented, "headers": headers},
+            indent=1, ensure_ascii=False) + "\n")

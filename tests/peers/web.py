@@ -14,7 +14,7 @@ from readers import Running, get
 
 HERE = pathlib.Path(__file__).resolve().parent
 WEB = HERE / "web"
-PYTHON = ["Django==5.2.19", "Flask==3.1.3", "gunicorn==27.0.1", "waitress", "http-sf==1.5.0"]
+PYTHON = ["Django==5.2.19", "Flask==3.1.3", "gunicorn==27.0.1", "waitress==3.0.2", "http-sf==1.5.0"]
 NGINX_NAME = "X-SSL-Client-Cert"
 
 
@@ -38,7 +38,8 @@ class App:
 
     def __init__(self, cache, pki, name, command, header=NGINX_NAME, needs=None, version=None, environment=None):
         self.cache, self.pki, self.name, self.title = cache, pki, name, name
-        self.command, self.header, self.needs, self.find, self.environment = command, header, needs, version, environment
+        self.command, self.header, self.needs, self.find = command, header, needs, version
+        self.environment = environment
 
     def __enter__(self):
         if self.needs and not shutil.which(self.needs):
@@ -128,7 +129,8 @@ http {{
 """)
         self.fpm = Process([program, "-F", "-y", folder / "fpm.conf"], folder / "fpm.out")
         self.fpm.listens(fpm)
-        self.process = Process(["nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf"], folder / "nginx.log")
+        nginx = ["nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf"]
+        self.process = Process(nginx, folder / "nginx.log")
         self.process.listens(port)
         version = run([program, "-v"]).split()[1]
         return Running(self.name, version, port, self.believed)

@@ -14,8 +14,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 ENVOY = "1.40.0"
 CADDIES = ["2.10.2", "2.11.7"]
 # Of what Envoy sends in so many settings.
-RECORDED = ["`SANITIZE_SET`, with `By`", "`SANITIZE_SET`, `format: JSON`, with `By`", "`SANITIZE_SET`", "`SANITIZE_SET`, names alone", 
-            "`SANITIZE_SET`, `format: JSON`", "`APPEND_FORWARD`"]
+RECORDED = [
+    "`SANITIZE_SET`", "`SANITIZE_SET`, with `By`", "`SANITIZE_SET`, names alone", "`SANITIZE_SET`, `format: JSON`",
+    "`SANITIZE_SET`, `format: JSON`, with `By`", "`APPEND_FORWARD`",
+]
 
 
 class Writer:
@@ -278,7 +280,7 @@ class GoProxy(Writer):
         return int(port)
 
 
-NOT_VERIFIED = "Whether it verified the certificate this proxy does not say, so none is believed verified: verify again, or verify here."
+NOT_VERIFIED = "It does not say whether it verified the certificate, so none is believed verified: verify again."
 CLIENTS_OWN = "It passes on what the client sent: right behind another proxy of one's own, and nowhere else."
 NO_CHAIN_RESUMED = "In a resumed session it has no chain: a backend that verifies again needs the intermediates."
 CONNECTION = "What a client names in `Connection` is taken off last: "
@@ -296,7 +298,7 @@ def envoys():
     yield EnvoyWriter("`SANITIZE_SET`, HTTP/2 to us", mode="SANITIZE_SET", http2=True,
                       note="431 is the HTTP/2 server's own limit, 16 KB unless it is told otherwise, before any layer.")
     yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD", faults=("WRONG",),
-                      note="Envoy does not quote names: a CA that signs one with `,` and `;` in it lets its owner write elements.")
+                      note="Envoy does not quote names: one with `,` and `;` in it makes an element of its owner's.")
     yield EnvoyWriter("`FORWARD_ONLY`", "envoy;mode=forward-only", mode="FORWARD_ONLY", note=CLIENTS_OWN,
                       faults=("FORGED",))
     yield EnvoyWriter("`ALWAYS_FORWARD_ONLY`", "envoy;mode=always-forward-only", mode="ALWAYS_FORWARD_ONLY",
