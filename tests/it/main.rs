@@ -42,6 +42,7 @@ mod policy;
 mod properties;
 mod readers;
 mod recorded;
+mod recorded_writers;
 mod refused;
 mod refused_log;
 mod reload;
