@@ -56,7 +56,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 /// Every setting of a writer, by its folder's name, with all that was recorded of it.
 fn settings(writer: &str) -> Vec<(String, Vec<Record>)> {
-    let folder = PathBuf::from(format!("{}/tests/data/recorded/{writer}", env!("CARGO_MANIFEST_DIR")));
+    let folder = PathBuf::from(format!("{}/data/recorded/{writer}", env!("CARGO_MANIFEST_DIR")));
     let named = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     let settings = entries(&folder);
     settings
