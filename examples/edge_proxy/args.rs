@@ -51,6 +51,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Vec<PathBuf>,
 
+    /// CAs between these and the clients, PEM, any number in a file, for clients that do not send their certificates;
+    /// may be repeated. Nothing is trusted by being in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_intermediates: Vec<PathBuf>,
+
     /// Revocation lists of these CAs, PEM; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) client_crl: Vec<PathBuf>,

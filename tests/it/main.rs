@@ -26,6 +26,7 @@ mod forwarded;
 mod from_forwarded;
 mod hostile;
 mod identity;
+mod intermediates;
 mod known_headers;
 mod naive_readers;
 mod names;
