@@ -42,7 +42,7 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
 ///
 /// **How many trusted proxies add an element is for the reader to say: [`hops`](Self::hops).** Unless it is said, the
 /// value must have one element, and that is the client's, as one proxy with `SANITIZE_SET` writes it. More than one is an
-/// error, whatever the [`mode`](Self::mode), which is about what is written.
+/// error, whatever the [`mode`](Self::mode).
 ///
 /// Behind two Envoys with mutual TLS between them, the first with `SANITIZE_SET` and the second with `APPEND_FORWARD`, say
 /// `hops(2)`. There a client's request has two elements: the client's own, and the first Envoy's, for which only the
@@ -50,8 +50,9 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
 /// second, that client is the first Envoy**: the one element is all it sees. With `hops(2)` that is a request without a
 /// certificate. An Istio sidecar behind a gateway is such a second Envoy.
 ///
-/// Behind a single Envoy with `APPEND_FORWARD` a client writes elements of its own in front: say `hops(1)`, which reads the
-/// last, or better `SANITIZE_SET` there.
+/// More elements than `hops` are an error too: a stranger's, or made of a name with a `,` in it. Where the first of the
+/// trusted proxies appends to what strangers write, `mode(AppendForward)` says so to the reader: then what is in front is
+/// not looked at, and such a name may be taken for elements. `SANITIZE_SET` there is better.
 ///
 /// `Hash` must fit the certificate, fields must come in Envoy's order (in JSON in any) and the unique ones once, and quotes
 /// must close. Without a certificate in the header there may be `URI` without `Hash`, as Istio's ambient waypoints write: a
@@ -61,8 +62,8 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
 /// Where `Cert` or `Chain` is there, [`details`](ForwardedCert::details) are the certificate's own, and what the header
 /// says in `Subject`, `URI`, `DNS` and `Issuer` is not read. Envoy writes names as they are, even with a `,` or `;` in
 /// them ([issue 32945]), so one may look like two; and if it has a `,`, like an element more, which is refused where
-/// there must be one. Where elements are appended, or the certificate is not there, a CA that signs such names lets their
-/// owner write elements and names of his own. Have Envoy pass `Cert` on, or write JSON, in which no name is a field.
+/// there must be one. Where strangers' elements may be in front, or the certificate is not there, a CA that signs such names lets
+/// their owner write elements and names of his own. Have Envoy pass `Cert` on, or write JSON, in which no name is a field.
 ///
 /// # Into Envoy
 ///
@@ -142,7 +143,8 @@ impl Envoy {
         }
     }
 
-    /// What becomes of the header that a request came with. It is about writing: see [`hops`](Self::hops) for reading.
+    /// What becomes of the header that a request came with. To a reader only `AppendForward` says something, beside
+    /// [`hops`](Self::hops): that there may be strangers' elements in front.
     #[must_use]
     pub fn mode(self, mode: XfccMode) -> Self {
         Self { mode, ..self }
@@ -208,7 +210,7 @@ impl Envoy {
     ///
     /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's client.
     /// One element less than that is what a client without a certificate looks like, for which the first proxy adds
-    /// none. Elements in front are anybody's, and not looked at. See [whose element](Self#whose-element).
+    /// none. More are an error, unless the [`mode`](Self::mode) is `AppendForward`. See [whose element](Self#whose-element).
     #[must_use]
     pub fn hops(self, trusted: usize) -> Self {
         Self { hops: Some(NonZeroUsize::new(trusted).unwrap_or(NonZeroUsize::MIN)), ..self }
@@ -228,6 +230,11 @@ impl Envoy {
                 *second,
                 "a second element, though one proxy (SANITIZE_SET) writes one only. If more than one of yours add one, \
                  say how many: `hops(2)`, `envoy;hops=2`",
+            ),
+            (Some(hops), _) if self.mode != XfccMode::AppendForward && starts.len() > hops.get() => error(
+                starts.last().copied().unwrap_or_default(),
+                "more elements than trusted proxies, though the first of them sets its own (SANITIZE_SET). Where it \
+                 appends to what strangers write, say so: `envoy;mode=append-forward`",
             ),
             (None, _) => {
                 say_whose_element_it_is();
@@ -333,7 +340,16 @@ impl Dialect for Envoy {
                 let element = xfcc::elements(&field).ok()?.pop()?;
                 Element::from_text(&element).json().into_bytes()
             }
-            (false, true) => Element::from_json(xfcc_json::objects(&field).ok()?.pop()?).text().into_bytes(),
+            (false, true) => {
+                #[cfg_attr(not(feature = "x509"), allow(unused_mut))]
+                let mut element = Element::from_json(xfcc_json::objects(&field).ok()?.pop()?);
+                #[cfg(feature = "x509")]
+                if self.names.uri {
+                    // In text it is there, if empty.
+                    element.uris.get_or_insert_default();
+                }
+                element.text().into_bytes()
+            }
         };
         let kept = kept.as_bytes();
         let joined = match kept.strip_suffix(b"]").filter(|_| xfcc_json::is(kept)) {

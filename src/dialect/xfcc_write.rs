@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::encoding::{percent_encoded, printable};
+use super::encoding::percent_encoded;
 use super::xfcc::{self, Pair};
 use super::xfcc_json::{self, Member, Value};
 
@@ -61,7 +61,8 @@ impl Element {
         if let Some(subject) = &self.subject {
             xfcc_json::push(&mut object, "subject", subject);
         }
-        let [uris, dns_names] = self.names(|name| !name.is_empty() && printable(name.as_bytes()).is_some());
+        let [uris, dns_names] =
+            self.names(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
         xfcc_json::push_names(&mut object, "uri", &uris);
         xfcc_json::push_names(&mut object, "dns", &dns_names);
         object.push('}');
