@@ -106,8 +106,8 @@ impl AnyDialect {
 
     fn with_options(name: &'static str, options: Vec<String>) -> Result<Self, ParseDialectError> {
         let mut given = Options::new(options.iter().map(String::as_str));
-        let dialect =
-            named::dialect(name, &mut given).ok_or_else(|| ParseDialectError::unknown_name(name))?;
+        let dialect = named::dialect(name, &mut given)
+            .ok_or_else(|| ParseDialectError::unknown_name(name, Self::NAMES))?;
         given.finish(name)?;
         Ok(Self { name, options, dialect })
     }
@@ -128,7 +128,7 @@ impl FromStr for AnyDialect {
         let mut parts = spelling.split(';');
         let name = parts.next().unwrap_or_default();
         let known = Self::NAMES.iter().find(|known| **known == name);
-        let name = known.ok_or_else(|| ParseDialectError::unknown_name(name))?;
+        let name = known.ok_or_else(|| ParseDialectError::unknown_name(name, Self::NAMES))?;
         Self::with_options(name, parts.map(ToOwned::to_owned).collect())
     }
 }

@@ -1,15 +1,13 @@
 //! The options behind a dialect's name: `envoy;mode=append-forward;chain`.
 
-use super::AnyDialect;
-
 /// A dialect is not spelt like that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParseDialectError(String);
 
 impl ParseDialectError {
-    pub(super) fn unknown_name(name: &str) -> Self {
-        Self(format!("there is no dialect `{name}`; expected one of {}", AnyDialect::NAMES.join(", ")))
+    pub(super) fn unknown_name(name: &str, names: &[&str]) -> Self {
+        Self(format!("there is no dialect `{name}`; expected one of {}", names.join(", ")))
     }
 }
 
