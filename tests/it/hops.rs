@@ -80,7 +80,8 @@ fn an_element_less_than_proxies_is_a_client_without_a_certificate() {
 #[test]
 fn the_example_of_envoys_documentation_is_read_from_either_end() {
     let two = value("envoy-doc-example-2");
-    assert_eq!(read(&Envoy::new().hops(1), &two).unwrap().details.uris, ["http://frontend.lyft.com"]);
+    let append = Envoy::new().mode(XfccMode::AppendForward);
+    assert_eq!(read(&append.hops(1), &two).unwrap().details.uris, ["http://frontend.lyft.com"]);
     assert_eq!(read(&Envoy::new().hops(2), &two).unwrap().details.uris, ["http://testclient.lyft.com"]);
 }
 
