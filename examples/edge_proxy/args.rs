@@ -61,8 +61,9 @@ pub(crate) struct Args {
     pub(crate) client_crl: Vec<PathBuf>,
 
     // The names depend on the features of the build.
-    #[arg(long, value_name = "NAME", default_value = "skipper", help = format!(
-        "How the certificate is spelt in headers; may be repeated for several spellings at once: {}",
+    #[arg(long, value_name = "NAME[;OPTION[=VALUE]]...", default_value = "skipper", help = format!(
+        "How the certificate is spelt in headers; may be repeated for several spellings at once: {}. With options, such as \
+         'envoy;mode=append-forward;chain'; one that there is not lists those there are",
         AnyDialect::NAMES.join(", ")
     ))]
     pub(crate) dialect: Vec<AnyDialect>,

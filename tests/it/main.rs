@@ -18,12 +18,15 @@ mod behind_skipper;
 mod counted;
 mod crl_sets;
 mod crls;
+mod dialect_options;
 mod dialects;
 #[cfg(unix)]
 mod edge_proxy;
+mod envoy_json;
 mod forward;
 mod forwarded;
 mod from_forwarded;
+mod hops;
 mod hostile;
 mod identity;
 mod intermediates;
