@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{
     Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Limits, Nginx, Outgoing,
-    Rfc9440, Skipper, TowerClientCert,
+    Rfc9440, Skipper, TowerClientCert, TraefikInfo,
 };
 
 /// A dialect by its name, from a flag or a configuration file.
@@ -44,7 +44,6 @@ impl AnyDialect {
         "traefik",
         "traefik-2.9.1",
         "tower-client-cert",
-        #[cfg(feature = "x509")]
         "traefik-info",
         "rfc9440",
         "envoy",
@@ -103,8 +102,7 @@ impl AnyDialect {
                 shared(Skipper::new().without_verify_header().accept_escaped_items().with_limits(limits))
             }
             "tower-client-cert" => shared(TowerClientCert::new().with_limits(limits)),
-            #[cfg(feature = "x509")]
-            "traefik-info" => shared(super::TraefikInfo::new()),
+            "traefik-info" => shared(TraefikInfo::new()),
             "rfc9440" => shared(Rfc9440::new().with_limits(limits)),
             "envoy" => shared(Envoy::new().with_limits(limits)),
             "nginx" => shared(Nginx::new().with_limits(limits)),

@@ -1,14 +1,14 @@
 //! Envoy's `x-forwarded-client-cert`.
 
-use std::fmt::Write as _;
-
 use http::{HeaderMap, HeaderName};
 
+use super::certificate::Certificate;
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
 use super::encoding::{insert, percent_pem};
 use super::xfcc::{self, Pair};
-use super::xfcc_element::{self, sha256};
+use super::xfcc_element;
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
+use crate::x509::Fingerprint;
 
 /// `x-forwarded-client-cert`, XFCC for short: one element for each proxy, each with several fields.
 ///
@@ -17,8 +17,7 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// ```
 ///
 /// `Hash` is the SHA-256 of the client's certificate. `Cert` is the certificate and `Chain` what it was presented or
-/// verified with, itself included, as percent-encoded PEM. `Subject`, `URI` and `DNS` need feature `x509`. Without a
-/// certificate there is no element, and no word on verification: unverified certificates are written only by
+/// verified with, itself included, as percent-encoded PEM. Without a certificate there is no element, and no word on verification: unverified certificates are written only by
 /// [`ClientCertLayer::forward_unverified`](crate::ClientCertLayer::forward_unverified). Sources: Envoy's
 /// [documentation], `mutateXfccRequestHeader`.
 ///
@@ -59,14 +58,12 @@ pub struct Envoy {
     mode: XfccMode,
     cert: bool,
     chain: bool,
-    #[cfg(feature = "x509")]
     names: Names,
     by: Vec<String>,
     hops: usize,
     limits: Limits,
 }
 
-#[cfg(feature = "x509")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Names {
     subject: bool,
@@ -97,14 +94,13 @@ pub enum XfccMode {
 static NAMES: [HeaderName; 1] = [HeaderName::from_static("x-forwarded-client-cert")];
 
 impl Envoy {
-    /// `SANITIZE_SET` with `Hash` and `Cert`, and with feature `x509` also `Subject`, `URI` and `DNS`.
+    /// `SANITIZE_SET` with `Hash`, `Cert`, `Subject`, `URI` and `DNS`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             mode: XfccMode::SanitizeSet,
             cert: true,
             chain: false,
-            #[cfg(feature = "x509")]
             names: Names { subject: true, uri: true, dns: true },
             by: Vec::new(),
             hops: 1,
@@ -131,7 +127,6 @@ impl Envoy {
     }
 
     /// Whether to write `Subject`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn subject(mut self, write: bool) -> Self {
         self.names.subject = write;
@@ -139,7 +134,6 @@ impl Envoy {
     }
 
     /// Whether to write `URI`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn uri(mut self, write: bool) -> Self {
         self.names.uri = write;
@@ -147,7 +141,6 @@ impl Envoy {
     }
 
     /// Whether to write `DNS`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn dns(mut self, write: bool) -> Self {
         self.names.dns = write;
@@ -225,20 +218,14 @@ impl Dialect for Envoy {
         for uri in &self.by {
             xfcc::push(&mut element, "By", uri);
         }
-        let mut hash = String::with_capacity(64);
-        for byte in sha256(leaf) {
-            // `write!` to a string cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        xfcc::push(&mut element, "Hash", &hash);
+        xfcc::push(&mut element, "Hash", &Fingerprint::of(leaf).to_string());
         if self.cert {
             xfcc::push_quoted(&mut element, "Cert", &percent_pem(std::slice::from_ref(leaf)));
         }
         if self.chain {
             xfcc::push_quoted(&mut element, "Chain", &percent_pem(client.certificates));
         }
-        #[cfg(feature = "x509")]
-        if let Some(leaf) = super::certificate::Certificate::parse(leaf) {
+        if let Some(leaf) = Certificate::parse(leaf) {
             self.names.push(&mut element, &leaf);
         }
         insert(headers, name, element);
@@ -285,10 +272,9 @@ fn well_formed(field: &Field<'_>) -> Result<(), DecodeError> {
     xfcc::elements(field)?.iter().flatten().try_for_each(|pair| pair.check(field))
 }
 
-#[cfg(feature = "x509")]
 impl Names {
     /// Adds what is wanted of the certificate's names, as far as no reader can take one for a field.
-    fn push(self, element: &mut String, leaf: &super::certificate::Certificate<'_>) {
+    fn push(self, element: &mut String, leaf: &Certificate<'_>) {
         let (mut uris, mut dns_names) = (leaf.uris(), leaf.dns_names());
         if !self.uri {
             uris.clear();
@@ -310,7 +296,7 @@ impl Names {
         }
         if self.subject {
             // A reader that percent-decodes first must find no delimiter either.
-            xfcc::push_quoted(element, "Subject", &leaf.subject().replace('%', "\\25"));
+            xfcc::push_quoted(element, "Subject", &leaf.subject_text().replace('%', "\\25"));
         }
         if self.uri && uris.is_empty() {
             xfcc::push(element, "URI", "");

@@ -1,12 +1,10 @@
 //! One element of `x-forwarded-client-cert`, read: what one proxy says of its client.
 
-use rustls_pki_types::CertificateDer;
-use sha2::{Digest as _, Sha256};
-
 use super::decode::{DecodeErrorKind, Field, Shape};
 use super::encoding::decode_percent_pem;
 use super::xfcc::Pair;
 use super::{CertDetails, DecodeError, ForwardedCert};
+use crate::x509::Fingerprint;
 
 /// The certificate, if it is there, with its own names, and otherwise what is told of it.
 pub(super) fn read(field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCert, DecodeError> {
@@ -61,7 +59,7 @@ pub(super) fn read(field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCer
         return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
     };
     let details = match certificates.first() {
-        Some(leaf) if hash != sha256(leaf) => return contradiction("Hash does not fit Cert"),
+        Some(leaf) if hash != Fingerprint::of(leaf) => return contradiction("Hash does not fit Cert"),
         Some(leaf) => CertDetails { hash: told.hash, by: told.by, ..CertDetails::of(leaf) },
         None => told,
     };
@@ -106,17 +104,9 @@ fn quoted_text(pair: &Pair<'_>) -> String {
     pair.value.iter().copied().map(char::from).collect()
 }
 
-pub(super) fn sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    Sha256::digest(certificate).into()
-}
-
-fn decode_hash(pair: &Pair<'_>) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let (digits, rest) = pair.value.split_at_checked(64)?;
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
-    }
-    rest.is_empty().then_some(hash)
+/// As Envoy writes it: 64 lower-case digits.
+fn decode_hash(pair: &Pair<'_>) -> Option<Fingerprint> {
+    let digits = std::str::from_utf8(pair.value).ok()?;
+    let plain = digits.len() == 64 && !digits.contains(|char: char| char.is_ascii_uppercase());
+    plain.then(|| digits.parse().ok())?
 }

@@ -4,27 +4,37 @@ use std::str::FromStr;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a certificate's DER.
+/// The SHA-256 of a certificate's DER, or of its public key's.
 ///
 /// It parses from what `openssl x509 -noout -fingerprint -sha256` prints after the `=`, and from the same digits
 /// without colons; it prints as 64 lower-case digits.
 ///
 /// ```
-/// use tower_client_cert::forwarded::Fingerprint;
+/// use tower_client_cert::Fingerprint;
 ///
 /// let digits = "BF:AF:1F:7E:07:0F:9F:A8:DD:62:90:5F:15:8D:A7:3F:84:A1:13:66:24:FB:AF:CC:93:93:C8:F7:28:7A:69:EB";
 /// let fingerprint: Fingerprint = digits.parse()?;
 /// assert_eq!(fingerprint.to_string(), digits.replace(':', "").to_lowercase());
-/// # Ok::<(), tower_client_cert::forwarded::ParseFingerprintError>(())
+/// # Ok::<(), tower_client_cert::ParseFingerprintError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// That of a certificate.
     #[must_use]
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
-        Self(Sha256::digest(certificate).into())
+        Self::of_bytes(certificate)
+    }
+
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

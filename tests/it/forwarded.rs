@@ -305,7 +305,6 @@ async fn a_proxy_is_known_by_its_verified_certificate() {
     let mut by = vec![none().client_cert_fingerprint(Fingerprint::of(&proxy.chain[0]))];
     // An impostor's certificate of the right bytes is impossible; one that nobody verified is not.
     by.push(elsewhere().client_cert_fingerprint(Fingerprint::of(&proxy.chain[0])));
-    #[cfg(feature = "x509")]
     by.extend([
         none().client_cert_dns_name("EDGE.test"),
         none().client_cert_dns_name("nosuch").client_cert_uri("spiffe://example.org/edge"),

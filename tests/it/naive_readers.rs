@@ -1,6 +1,5 @@
 //! Readers of XFCC and of names in headers that do not know what quotes and backslashes are for, or each in its own way.
 //! None of them may find a field in a name.
-#![cfg(feature = "x509")]
 
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;

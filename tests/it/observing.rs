@@ -42,7 +42,7 @@ async fn the_log_tells_what_was_stripped_and_written_and_no_value() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert_eq!(text.contains("CN=alice"), cfg!(feature = "x509"), "{text}");
+    assert!(text.contains("CN=alice"), "{text}");
     for value in ["secret", "forged", &value[..40]] {
         assert!(!text.contains(value), "{value}: {text}");
     }

@@ -1,5 +1,4 @@
 //! Where a certificate arrives, its own names count, whatever the proxy says beside it.
-#![cfg(feature = "x509")]
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;

@@ -148,7 +148,6 @@ proptest! {
     }
 
     /// No name ends up in a field of another kind, or in an element of its own.
-    #[cfg(feature = "x509")]
     #[test]
     fn i7_names_stay_in_their_fields(leaf in hostile_certificate()) {
         use tower_client_cert::dialect::Limits;

@@ -5,7 +5,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tower_client_cert::dialect::{AnyDialect, Dialect as _, VerifyStatus};
-#[cfg(feature = "x509")]
 use tower_client_cert::identity::ClientIdentity;
 
 use crate::dialects::encode;
@@ -44,7 +43,6 @@ fn what_skipper_and_traefik_send_is_read_and_written_byte_for_byte() {
     }
 }
 
-#[cfg(feature = "x509")]
 #[test]
 fn i7_our_traefik_info_is_traefiks_but_for_what_would_end_a_name() {
     const INFO: &str = "x-forwarded-tls-client-cert-info";

@@ -61,17 +61,12 @@ impl Reports {
 }
 
 /// Subject, issuer and serial number, as far as they may be told.
-#[cfg(all(feature = "tracing", feature = "x509"))]
+#[cfg(feature = "tracing")]
 fn claims(certificate: &ClaimedCertificate, names: bool) -> [Option<String>; 3] {
     if !names {
         return [None, None, None];
     }
     [certificate.subject(), certificate.issuer(), certificate.serial()]
-}
-
-#[cfg(all(feature = "tracing", not(feature = "x509")))]
-fn claims(_: &ClaimedCertificate, _: bool) -> [Option<String>; 3] {
-    [None, None, None]
 }
 
 /// Something on this side keeps handshakes from succeeding, all of them or many: nobody may overlook it.

@@ -4,7 +4,6 @@
 //! the right name: not the current one, nor the one of the right key. The rules are those of `openssl verify
 //! -crl_check_all`, and stricter where the guide's table says so (`docs/revocation.md`).
 
-mod extension;
 mod fault;
 mod list;
 mod roots;
@@ -23,7 +22,6 @@ use webpki::VerifiedPath;
 
 pub(super) use self::roots::Roots;
 
-use self::extension::Certificate;
 use self::fault::Limit;
 use self::list::List;
 use self::scope::{Kind, Points};
@@ -31,6 +29,7 @@ use self::signer::Signer;
 use self::title::Title;
 use super::digest::{Digest, Hasher};
 use super::files::{GivenCrl, Origin, VerifierError};
+use crate::x509::Certificate;
 
 /// What the builder's options ask for.
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +215,7 @@ impl Crls {
                 Some(issuer) => Signer::of(issuer),
                 None => roots.signer(path.anchor()),
             };
-            let (Some(certificate), Some(signer)) = (Certificate::read(certificate), signer) else {
+            let (Ok(certificate), Some(signer)) = (Certificate::read(certificate), signer) else {
                 // webpki has read them both already.
                 return Err(Refusal::Unknown);
             };
@@ -260,7 +259,7 @@ impl Crls {
                 continue;
             }
             let stale = list.limit.is_none() && !options.allow_expired && list.next_update <= now;
-            if list.revokes(certificate.serial) && !stale {
+            if list.revokes(certificate.serial.0) && !stale {
                 return Err(Refusal::Revoked);
             }
             if list.limit.is_some() {

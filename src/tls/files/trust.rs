@@ -11,7 +11,7 @@ use super::file::FileRead;
 use super::origin::Origin;
 use super::role::Role;
 use super::verifier_error::VerifierError;
-use crate::x509::outline::Outline;
+use crate::x509::Certificate;
 
 /// Where certificates come from; read when the verifier is built.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl RootSource {
                     return Err(VerifierError::BadCertificate { origin, index, line, reason });
                 }
             };
-            if Outline::read(&certificate).is_some_and(|outline| !outline.may_issue()) {
+            if Certificate::read(&certificate).is_ok_and(|certificate| !certificate.may_issue()) {
                 warn_of_leaf(&origin, index, line, &certificate);
             }
             roots.push((anchor, Some(certificate)));
