@@ -106,8 +106,8 @@ impl<'a> Der<'a> {
 
     /// A bit string of whole bytes.
     pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
-        match self.take(BIT_STRING)?.split_first()? {
-            (0, bits) => Some(bits),
+        match bit_string(self.take(BIT_STRING)?)? {
+            (0, bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -128,6 +128,14 @@ impl<'a> Der<'a> {
     pub(crate) fn end(&self) -> Option<()> {
         self.is_empty().then_some(())
     }
+}
+
+/// The contents of a bit string: how many bits of the last byte are not there, which are zero, and the bytes.
+pub(super) fn bit_string(contents: &[u8]) -> Option<(u8, &[u8])> {
+    let (&missing, bytes) = contents.split_first()?;
+    let mask = 1_u8.checked_shl(u32::from(missing))?.wrapping_sub(1);
+    let in_order = bytes.last().map_or(missing == 0, |last| last & mask == 0);
+    in_order.then_some((missing, bytes))
 }
 
 #[cfg(test)]

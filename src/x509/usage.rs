@@ -1,6 +1,6 @@
 //! What a key may be used for: `keyUsage` and `extKeyUsage` (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
 
-use super::der::{BIT_STRING, Der, SEQUENCE, Value};
+use super::der::{BIT_STRING, Der, SEQUENCE, Value, bit_string};
 
 /// Bits of a [`key_usage`], each by its number in the extension.
 pub(crate) const DIGITAL_SIGNATURE: u16 = 1;
@@ -13,12 +13,7 @@ const ALL: u16 = 0x1FF;
 /// The value of the extension: bit n is bit n of the bit string. What is beyond the nine bits means nothing.
 pub(super) fn key_usage(value: &[u8]) -> Option<u16> {
     let string = Value::only(value).filter(|value| value.tag == BIT_STRING)?;
-    let (&unused, bytes) = string.contents.split_first()?;
-    // Bits that are not there are zero, and there are fewer of them than in a byte, which there must then be.
-    let padding = 1_u8.checked_shl(u32::from(unused)).filter(|_| unused < 8)?.wrapping_sub(1);
-    if bytes.last().map_or(unused != 0, |last| last & padding != 0) {
-        return None;
-    }
+    let (_, bytes) = bit_string(string.contents)?;
     let byte = |at: usize| u16::from(bytes.get(at).copied().unwrap_or(0).reverse_bits());
     Some((byte(0) | byte(1) << 8) & ALL)
 }

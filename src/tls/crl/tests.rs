@@ -85,7 +85,7 @@ fn many_keys_of_one_name_take_no_more_memory_than_a_few() {
     let list = read(&crl(&issuer())).unwrap();
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
     for number in 0..200_u8 {
-        let key_info = [0x30, 0, 0x03, 2, 0, number];
+        let key_info = [0x30, 3, 0x06, 1, 0x2A, 0x03, 2, 0, number];
         assert!(!list.is_signed_by(&Signer::without_certificate(&key_info).unwrap(), algorithms));
     }
     assert_eq!(list.signers_remembered(), 64);
