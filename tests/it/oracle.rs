@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rustls::pki_types::CertificateDer;
 use tower_client_cert::identity::{AttributeValue, DistinguishedName, KeyUsage, SubjectAltName};
 use tower_client_cert::{ClientIdentity, Fingerprint};
-use x509_parser::asn1_rs::{Oid, ToDer as _};
+use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::extensions::{self, GeneralName};
 use x509_parser::nom::Parser as _;
@@ -46,7 +46,7 @@ pub(crate) fn agrees(der: &[u8]) {
             extension(&theirs, "2.5.29.37").map(|value| <Vec<Oid<'_>>>::from_der(value).expect("purposes").1);
         assert_eq!(purposes.is_some(), theirs.is_some());
         let purposes = purposes.iter().flat_map(|purposes| purposes.purposes());
-        purposes.zip(theirs.iter().flatten()).for_each(|(ours, theirs)| assert_oid(ours, theirs));
+        purposes.zip(theirs.iter().flatten()).for_each(|(ours, theirs)| assert!(same_oid(ours, theirs)));
     }
     if let Ok(names) = ours.subject_alt_names() {
         let theirs = extension(&theirs, "2.5.29.17")
@@ -83,10 +83,28 @@ fn extension<'a>(certificate: &'a X509Certificate<'_>, oid: &str) -> Option<&'a 
     value
 }
 
-fn assert_oid(ours: &str, theirs: &Oid<'_>) {
-    // Arcs beyond 128 bits are printed in hexadecimal.
-    if !ours.starts_with('x') {
-        assert_eq!(ours, theirs.to_id_string());
+/// The contents that dotted decimals stand for. x509-parser's own text is wrong where the first byte is above 119.
+fn encoded(dotted: &str) -> Vec<u8> {
+    let mut arcs: Vec<u128> = dotted.split('.').map(|arc| arc.parse().expect("a number")).collect();
+    // The first two arcs share a number.
+    let first = arcs.remove(0);
+    arcs[0] = arcs[0].checked_add(first * 40).expect("no larger than a UUID's");
+    let arc = |mut arc: u128| {
+        let mut bytes = vec![(arc & 0x7F) as u8];
+        while arc > 0x7F {
+            arc >>= 7;
+            bytes.insert(0, 0x80 | (arc & 0x7F) as u8);
+        }
+        bytes
+    };
+    arcs.into_iter().flat_map(arc).collect()
+}
+
+fn same_oid(ours: &str, theirs: &Oid<'_>) -> bool {
+    match ours.strip_prefix('x') {
+        // Arcs beyond 128 bits are printed in hexadecimal.
+        Some(hex) => hex == theirs.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect::<String>(),
+        None => encoded(ours) == theirs.as_bytes(),
     }
 }
 
@@ -97,18 +115,18 @@ fn assert_name(ours: &DistinguishedName, theirs: &X509Name<'_>) {
         let mut set: Vec<_> = rdn.iter().map(|_| ours.next().expect("an attribute")).collect();
         for theirs in rdn.iter() {
             let same = |value: &AttributeValue| match value {
+                // x509-parser writes a tag of another class anew, as one of the universal class.
                 AttributeValue::Der(der) => {
-                    theirs.attr_value().to_der_vec().is_ok_and(|theirs| theirs == **der)
+                    let value = theirs.attr_value();
+                    der.ends_with(value.data) && u32::from(der[0] & 0x1F) == value.tag().0
                 }
                 AttributeValue::Text(text) => match theirs.as_str() {
                     Ok(theirs) if theirs.is_ascii() => theirs == &**text,
                     _ => true,
                 },
             };
-            let oid = theirs.attr_type().to_id_string();
-            let at = set
-                .iter()
-                .position(|ours| (ours.oid() == oid || ours.oid().starts_with('x')) && same(ours.value()));
+            let at =
+                set.iter().position(|ours| same_oid(ours.oid(), theirs.attr_type()) && same(ours.value()));
             set.remove(at.expect("the same attribute"));
         }
     }
@@ -135,7 +153,7 @@ fn assert_alt_name(ours: &SubjectAltName, theirs: &GeneralName<'_>) {
             assert_name(ours, theirs)
         }
         (SubjectAltName::OtherName { oid, value }, GeneralName::OtherName(their_oid, their_value)) => {
-            assert_oid(oid, their_oid);
+            assert!(same_oid(oid, their_oid));
             assert_eq!(**value, **their_value);
         }
         (SubjectAltName::Unsupported { tag: 3 }, GeneralName::X400Address(_))

@@ -13,7 +13,7 @@ use super::file::FileRead;
 use super::origin::Origin;
 use super::role::Role;
 use super::verifier_error::{VerifierError, on_line, or_else};
-use crate::x509::{Certificate, Time};
+use crate::x509::Certificate;
 
 /// What a server presents, and what it was read from.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl ServerCert {
             .first()
             .ok_or(VerifierError::NoCertificate { origin: origin.clone(), instead: None })?;
         let validity = Certificate::read(leaf).ok().and_then(|leaf| leaf.validity);
-        let not_after = validity.map(|[_, until]: [Time; 2]| until.to_unix()).ok_or_else(|| {
+        let not_after = validity.map(|[_, until]| until.to_unix()).ok_or_else(|| {
             ServerCertError::NotACertificate { path: chain.to_owned(), index: 0, line: None }
         })?;
         if let Err(source) = is_of(leaf) {

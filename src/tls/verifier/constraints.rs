@@ -28,9 +28,8 @@ pub(super) fn are_unsupported(
     let chain = || std::iter::once(end_entity).chain(intermediates);
     // A subject is a directory name, and every certificate has one.
     let names = chain().fold(DIRECTORY, |kinds, certificate| kinds | alt_names(certificate));
-    let is_above = |root: &&TrustAnchor<'_>| {
-        chain().any(|below| Certificate::read(below).is_ok_and(|below| *below.issuer == *root.subject))
-    };
+    let issuers: Vec<_> = chain().filter_map(|below| Some(Certificate::read(below).ok()?.issuer)).collect();
+    let is_above = |root: &&TrustAnchor<'_>| issuers.contains(&&*root.subject);
     let by_roots = roots.iter().filter(is_above).filter_map(|root| root.name_constraints.as_deref());
     let by_intermediates = intermediates.iter().filter_map(|issuer| {
         let mut value = Der::new(extension(issuer, NAME_CONSTRAINTS)?);
