@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rustls::pki_types::CertificateDer;
 use tower_client_cert::identity::{AttributeValue, DistinguishedName, KeyUsage, SubjectAltName};
 use tower_client_cert::{ClientIdentity, Fingerprint};
-use x509_parser::asn1_rs::Oid;
+use x509_parser::asn1_rs::{Class, Oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::extensions::{self, GeneralName};
 use x509_parser::nom::Parser as _;
@@ -120,10 +120,14 @@ fn assert_name(ours: &DistinguishedName, theirs: &X509Name<'_>) {
                     let value = theirs.attr_value();
                     der.ends_with(value.data) && u32::from(der[0] & 0x1F) == value.tag().0
                 }
-                AttributeValue::Text(text) => match theirs.as_str() {
-                    Ok(theirs) if theirs.is_ascii() => theirs == &**text,
-                    _ => true,
-                },
+                AttributeValue::Text(text) => {
+                    let value = theirs.attr_value();
+                    let is_string = value.class() == Class::Universal
+                        && !value.header.is_constructed()
+                        && matches!(value.tag().0, 12 | 18..=20 | 22 | 26 | 28 | 30);
+                    let same = |theirs: &str| !theirs.is_ascii() || theirs == &**text;
+                    is_string && theirs.as_str().map_or(true, same)
+                }
             };
             let at =
                 set.iter().position(|ours| same_oid(ours.oid(), theirs.attr_type()) && same(ours.value()));
