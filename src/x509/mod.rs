@@ -5,7 +5,7 @@
 //! RFC 5280 leaves room, or practice does, Go's `crypto/x509` and OpenSSL are the judges, and the reason stands where the
 //! decision is made.
 // Which part is used is a matter of features; the reader is the same with all of them.
-#![cfg_attr(not(all(feature = "tls", feature = "x509")), allow(dead_code, unreachable_pub))]
+#![cfg_attr(not(all(feature = "tls", feature = "x509")), allow(dead_code, unreachable_pub, unused_imports))]
 
 mod certificate;
 pub(crate) mod der;

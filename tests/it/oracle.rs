@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rustls::pki_types::CertificateDer;
 use tower_client_cert::identity::{AttributeValue, DistinguishedName, KeyUsage, SubjectAltName};
 use tower_client_cert::{ClientIdentity, Fingerprint};
-use x509_parser::asn1_rs::{Class, Oid};
+use x509_parser::asn1_rs::{Any, Class, Oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::extensions::{self, GeneralName};
 use x509_parser::nom::Parser as _;
@@ -120,14 +120,7 @@ fn assert_name(ours: &DistinguishedName, theirs: &X509Name<'_>) {
                     let value = theirs.attr_value();
                     der.ends_with(value.data) && u32::from(der[0] & 0x1F) == value.tag().0
                 }
-                AttributeValue::Text(text) => {
-                    let value = theirs.attr_value();
-                    let is_string = value.class() == Class::Universal
-                        && !value.header.is_constructed()
-                        && matches!(value.tag().0, 12 | 18..=20 | 22 | 26 | 28 | 30);
-                    let same = |theirs: &str| !theirs.is_ascii() || theirs == &**text;
-                    is_string && theirs.as_str().map_or(true, same)
-                }
+                AttributeValue::Text(text) => decoded(theirs.attr_value()).as_deref() == Some(&**text),
             };
             let at =
                 set.iter().position(|ours| same_oid(ours.oid(), theirs.attr_type()) && same(ours.value()));
@@ -135,6 +128,23 @@ fn assert_name(ours: &DistinguishedName, theirs: &X509Name<'_>) {
         }
     }
     assert!(ours.next().is_none());
+}
+
+/// The characters of a string, by its tag.
+fn decoded(value: &Any<'_>) -> Option<String> {
+    if value.class() != Class::Universal || value.header.is_constructed() {
+        return None;
+    }
+    let wide = |width| {
+        value.data.chunks(width).map(|unit| unit.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))
+    };
+    match value.tag().0 {
+        12 => String::from_utf8(value.data.to_vec()).ok(),
+        18..=20 | 22 | 26 => wide(1).map(char::from_u32).collect(),
+        28 => wide(4).map(char::from_u32).collect(),
+        30 => wide(2).map(char::from_u32).collect(),
+        _ => None,
+    }
 }
 
 fn assert_alt_name(ours: &SubjectAltName, theirs: &GeneralName<'_>) {
