@@ -150,7 +150,7 @@ fn decoded(value: &Any<'_>) -> Option<String> {
 fn assert_alt_name(ours: &SubjectAltName, theirs: &GeneralName<'_>) {
     match (ours, theirs) {
         (SubjectAltName::Dns(ours), GeneralName::DNSName(theirs)) => {
-            assert!(ours.eq_ignore_ascii_case(theirs))
+            assert!(ours.eq_ignore_ascii_case(theirs));
         }
         (SubjectAltName::Uri(ours), GeneralName::URI(theirs)) => {
             assert!(ours.as_str().eq_ignore_ascii_case(theirs));
@@ -164,7 +164,7 @@ fn assert_alt_name(ours: &SubjectAltName, theirs: &GeneralName<'_>) {
             assert_eq!(*ours, std::net::Ipv6Addr::from(v6).to_canonical());
         }
         (SubjectAltName::DirectoryName(ours), GeneralName::DirectoryName(theirs)) => {
-            assert_name(ours, theirs)
+            assert_name(ours, theirs);
         }
         (SubjectAltName::OtherName { oid, value }, GeneralName::OtherName(their_oid, their_value)) => {
             assert!(same_oid(oid, their_oid));

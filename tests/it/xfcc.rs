@@ -18,9 +18,7 @@ const XFCC: &str = "x-forwarded-client-cert";
 const HASH: &str = "bfaf1f7e070f9fa8dd62905f158da73f84a1136624fbafcc9393c8f7287a69eb";
 
 fn plain() -> Envoy {
-    let envoy = Envoy::new().cert(false);
-    let envoy = envoy.subject(false).uri(false).dns(false);
-    envoy
+    Envoy::new().cert(false).subject(false).uri(false).dns(false)
 }
 
 fn decode(
