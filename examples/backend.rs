@@ -91,7 +91,7 @@ fn certificate(client: &ForwardedClientCert<AnyDialect>) -> Value {
         "status": client.status().map(ToString::to_string),
         "verified_by_proxy": client.is_verified_by_proxy(),
         "details": {
-            "sha256": details.hash.map(|hash| Fingerprint::from(hash).to_string()),
+            "sha256": details.hash.map(|hash| hash.to_string()),
             "subject": details.subject,
             "issuer": details.issuer,
             "serial_number": details.serial_number,

@@ -141,7 +141,7 @@
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
 //! | `tonic` | | tonic 0.14 on a [`TlsListener`], and [`AdoptConnectInfoLayer`] for tonic's own TLS |
 //! | `tracing` | yes | warnings, events and spans |
-//! | `x509` | | [`identity`] and [`authorize`], and the names in dialects that carry them |
+//! | `x509` | | [`identity`] and [`authorize`]; it brings no other crate |
 //!
 //! A backend that only reads headers does without all of them, and gets neither rustls nor tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
