@@ -50,7 +50,7 @@ fn range(text: &str) -> Result<IpNet, String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(std::io::stderr).init();
     let args = Args::parse();
     let trusted = args.trusted_proxy.into_iter().fold(TrustedProxies::none(), TrustedProxies::ip_range);
     let app = Router::new().fallback(answer).layer(ForwardedClientCertLayer::new(args.dialect, trusted));

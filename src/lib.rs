@@ -35,7 +35,7 @@
 //! # async fn proxy() {}
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! rustls::crypto::ring::default_provider().install_default().expect("the only one of the process");
+//! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only one of the process");
 //!
 //! let chain = CertificateDer::pem_file_iter("server.pem")?.collect::<Result<_, _>>()?;
 //! let key = PrivateKeyDer::from_pem_file("server.key")?;

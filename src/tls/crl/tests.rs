@@ -49,7 +49,7 @@ fn crl(issuer: &CertifiedIssuer<'_, KeyPair>) -> Vec<u8> {
 }
 
 fn read(der: &[u8]) -> Result<List, Fault> {
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
     List::read(CertificateRevocationListDer::from(der.to_vec()), algorithms.all)
 }
 
@@ -69,7 +69,7 @@ fn a_list_is_read_and_asked_for_serial_numbers() {
     ] {
         assert_eq!(list.revokes(serial), revoked, "{serial:?}");
     }
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     let (own, other) = (issuer.der().to_vec(), self::issuer().der().to_vec());
     for _ in 0..2 {
         assert!(list.is_signed_by(&Signer::of(&own).unwrap(), algorithms));
@@ -83,7 +83,7 @@ fn a_list_is_read_and_asked_for_serial_numbers() {
 #[test]
 fn many_keys_of_one_name_take_no_more_memory_than_a_few() {
     let list = read(&crl(&issuer())).unwrap();
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     for number in 0..200_u8 {
         let key_info = [0x30, 3, 0x06, 1, 0x2A, 0x03, 2, 0, number];
         assert!(!list.is_signed_by(&Signer::without_certificate(&key_info).unwrap(), algorithms));

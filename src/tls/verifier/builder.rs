@@ -29,7 +29,7 @@ impl ClientAuthPolicy {
     /// ```
     /// use tower_client_cert::{ClientAuthPolicy, VerifierError};
     ///
-    /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// # let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     /// // Without a client CA, certificates are passed on unverified, and are marked as such.
     /// let verifier = ClientAuthPolicy::RequestClientCert.verifier().provider(provider.clone()).build()?;
     /// assert_eq!(verifier.policy(), ClientAuthPolicy::RequestClientCert);
