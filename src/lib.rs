@@ -170,6 +170,12 @@ mod telemetry;
 mod tls;
 mod x509;
 
+/// What real peers made of it: a page of the documentation, and no code.
+///
+#[doc = include_str!("docs/peers.md")]
+#[cfg(doc)]
+pub mod peers {}
+
 #[cfg(feature = "x509")]
 pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};
 pub use client_cert::{ClientCert, ClientCertLayer};
