@@ -42,7 +42,8 @@ use crate::x509::Fingerprint;
 ///
 /// **How many trusted proxies add an element is for the reader to say: [`hops`](Self::hops).** Unless it is said, the
 /// value must have one element, and that is the client's, as one proxy with `SANITIZE_SET` writes it. More than one is an
-/// error, whatever the [`mode`](Self::mode).
+/// error, whatever the [`mode`](Self::mode). With `mode(AppendForward)` even one is: whoever appends may be the second of
+/// several proxies.
 ///
 /// Behind two Envoys with mutual TLS between them, the first with `SANITIZE_SET` and the second with `APPEND_FORWARD`, say
 /// `hops(2)`. There a client's request has two elements: the client's own, and the first Envoy's, for which only the
@@ -224,6 +225,12 @@ impl Envoy {
                 *second,
                 "a second element, though one proxy (SANITIZE_SET) writes one only. If more than one of yours add one, \
                  say how many: `hops(2)`, `envoy;hops=2`",
+            ),
+            // Whoever appends is, or stands behind, the second of several proxies: one element may be the first proxy's.
+            (None, [first, ..]) if self.mode == XfccMode::AppendForward => error(
+                *first,
+                "an element, and nobody has said how many of your proxies add one: `envoy;mode=append-forward;hops=2` \
+                 for two, `hops=1` for one",
             ),
             (Some(hops), _) if self.mode != XfccMode::AppendForward && starts.len() > hops.get() => error(
                 starts.last().copied().unwrap_or_default(),

@@ -86,6 +86,16 @@ fn the_example_of_envoys_documentation_is_read_from_either_end() {
 }
 
 #[test]
+fn whoever_appends_must_say_how_many_do_before_anything_is_believed() {
+    let append = Envoy::new().mode(XfccMode::AppendForward);
+    let one = value("envoy-doc-example-1");
+    let error = read(&append, &one).unwrap_err().to_string();
+    assert!(error.contains("hops=2") && error.contains("hops=1"), "{error}");
+    assert!(read(&append.clone().hops(1), &one).is_ok());
+    assert_eq!(append.decode(&http::HeaderMap::new()), Ok(None));
+}
+
+#[test]
 fn a_field_that_is_not_known_is_skipped_and_told() {
     let hash = "0".repeat(64);
     let log = Log::with_filter("tower_client_cert=debug");

@@ -48,7 +48,11 @@ fn readable() -> Vec<(Box<dyn Dialect>, bool, String)> {
         .collect();
     all.push((Box::new(HaProxy::new().chain_in_headers()), true, "haproxy, a header each".to_owned()));
     all.push((Box::new(Envoy::new().chain(true).by("spiffe://a?b=c")), true, "envoy with Chain".to_owned()));
-    all.push((Box::new(Envoy::new().mode(XfccMode::AppendForward)), false, "envoy appending".to_owned()));
+    all.push((
+        Box::new(Envoy::new().mode(XfccMode::AppendForward).hops(1)),
+        false,
+        "envoy appending".to_owned(),
+    ));
     all.push((
         Box::new(Envoy::new().json().chain(true).by("spiffe://a?b=c")),
         true,

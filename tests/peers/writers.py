@@ -297,7 +297,7 @@ def envoys():
     yield EnvoyWriter("`SANITIZE_SET`, `format: JSON`, with `By`", mode="SANITIZE_SET", details=in_json, named=True)
     yield EnvoyWriter("`SANITIZE_SET`, HTTP/2 to us", mode="SANITIZE_SET", http2=True,
                       note="431 is the HTTP/2 server's own limit, 16 KB unless it is told otherwise, before any layer.")
-    yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD",
+    yield EnvoyWriter("`APPEND_FORWARD`", mode="APPEND_FORWARD",
                       note="Envoy does not quote names: one with `,` and `;` in it makes an element of its owner's, and is refused.")
     yield EnvoyWriter("`FORWARD_ONLY`", "envoy;mode=forward-only", mode="FORWARD_ONLY", note=CLIENTS_OWN,
                       faults=("FORGED",))
