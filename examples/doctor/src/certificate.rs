@@ -109,13 +109,12 @@ fn defects(identity: &ClientIdentity, now: SystemTime) -> Vec<String> {
     if identity.not_before() > now {
         defects.push("it is not valid yet".to_owned());
     }
-    if let Ok(Some(usage)) = identity.extended_key_usage() {
-        if !usage.contains(ExtendedKeyUsage::CLIENT_AUTH) && !usage.contains(ExtendedKeyUsage::ANY) {
-            defects.push(
-                "its extended key usage does not include clientAuth, on which verifying servers insist"
-                    .to_owned(),
-            );
-        }
+    let for_clients = |usage: &ExtendedKeyUsage| {
+        usage.contains(ExtendedKeyUsage::CLIENT_AUTH) || usage.contains(ExtendedKeyUsage::ANY)
+    };
+    if matches!(identity.extended_key_usage(), Ok(Some(usage)) if !for_clients(usage)) {
+        let defect = "its extended key usage does not include clientAuth, on which verifying servers insist";
+        defects.push(defect.to_owned());
     }
     defects
 }

@@ -172,7 +172,7 @@ mod tests {
             assert!(!page.contains(hostile), "{hostile} in {page}");
         }
         for shown in [
-            "You are CN=&lt;script&gt;",
+            "You are CN=\\&lt;script\\&gt;",
             "FAILED:&lt;i&gt;no",
             "&lt;img src=x",
             "<code>&lt;b&gt;</code>, <code>&#39;</code>",
