@@ -1,4 +1,4 @@
-//! What it costs to ask who a client is, and to decide whether to let it in: `cargo bench --bench authorize
+//! What it costs to ask who a client is, and to decide whether to let it in: `cargo bench -p tower-client-cert-benches --bench authorize
 //! --features x509`. It counts allocations too.
 
 use divan::{AllocProfiler, Bencher, black_box};

@@ -1,6 +1,6 @@
 //! What a CRL costs by its length: at the start, in memory, and for each client that was not seen before.
 //!
-//! `cargo bench --bench crl`
+//! `cargo bench -p tower-client-cert-benches --bench crl`
 
 #[path = "../tests/it/forge_crl.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! A full mutual handshake, client and server on one thread and over memory: `cargo bench --bench handshake`.
+//! A full mutual handshake, client and server on one thread and over memory: `cargo bench -p tower-client-cert-benches --bench handshake`.
 
 #[path = "../tests/it/pki.rs"]
 #[allow(dead_code)]

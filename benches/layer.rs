@@ -1,4 +1,4 @@
-//! What the layer costs a request: `cargo bench --bench layer`.
+//! What the layer costs a request: `cargo bench -p tower-client-cert-benches --bench layer`.
 //!
 //! Each request has ten headers, as curl and browsers send them through a proxy. It is made before the clock starts
 //! and dropped after it has stopped.

@@ -1,7 +1,7 @@
 //! What it costs to resume safely: the server's time for a handshake, unguarded on plain rustls and guarded by
 //! `ClientCertAcceptor`, both under a policy that verifies.
 //!
-//! `cargo bench --all-features --bench resumption`. The client's time does not count. The two take turns, so that
+//! `cargo bench --all-features -p tower-client-cert-benches --bench resumption`. The client's time does not count. The two take turns, so that
 //! whatever else the machine does meets both, and medians count, since it may take a processor away.
 
 #[allow(dead_code)]

@@ -51,13 +51,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Vec<PathBuf>,
 
+    /// CAs between these and the clients, PEM, any number in a file, for clients that do not send their certificates;
+    /// may be repeated. Nothing is trusted by being in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_intermediates: Vec<PathBuf>,
+
     /// Revocation lists of these CAs, PEM; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) client_crl: Vec<PathBuf>,
 
     // The names depend on the features of the build.
-    #[arg(long, value_name = "NAME", default_value = "skipper", help = format!(
-        "How the certificate is spelt in headers; may be repeated for several spellings at once: {}",
+    #[arg(long, value_name = "NAME[;OPTION[=VALUE]]...", default_value = "skipper", help = format!(
+        "How the certificate is spelt in headers; may be repeated for several spellings at once: {}. With options, such as \
+         'envoy;mode=append-forward;chain'; one that there is not lists those there are",
         AnyDialect::NAMES.join(", ")
     ))]
     pub(crate) dialect: Vec<AnyDialect>,

@@ -16,7 +16,7 @@ use crate::pki::Pki;
 /// Why there is no acceptor. Each names the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    #[error("--client-ca or --client-crl: {0}")]
+    #[error("--client-ca, --client-intermediates or --client-crl: {0}")]
     Verifier(#[from] VerifierError),
     #[error("--cert or --key: {0}")]
     ServerCert(#[from] ServerCertError),
@@ -74,6 +74,9 @@ fn verifier(
     }
     for file in &args.client_ca {
         verifier = verifier.roots_from_file(file);
+    }
+    for file in &args.client_intermediates {
+        verifier = verifier.intermediates_from_file(file);
     }
     for file in &args.client_crl {
         verifier = verifier.crls_from_file(file);

@@ -1,7 +1,7 @@
 //! A gRPC server on a `TlsListener`, twice: in tonic's own server, and as routes under `axum::serve`.
 //!
 //! ```text
-//! cargo run --example tonic   # is its own client, and ends
+//! cargo run -p tower-client-cert-tonic-example --example tonic   # is its own client, and ends
 //! ```
 //!
 //! In tonic's server `Request::peer_certs` works, and so does the layer behind an `AdoptConnectInfoLayer`; but tonic passes

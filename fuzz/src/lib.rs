@@ -29,6 +29,19 @@ pub fn decode(dialect: &dyn Dialect, input: &[u8]) {
     }
 }
 
+/// Puts an element of this hop's own behind what is kept of the input: the reader of one hop finds that one.
+pub fn append(dialect: &dyn Dialect, input: &[u8]) {
+    let Some(received) = headers(dialect, input) else { return };
+    let leaf = rustls::pki_types::CertificateDer::from(vec![0x30, 0x00]);
+    let mut own = HeaderMap::new();
+    dialect.encode(&Outgoing::new(std::slice::from_ref(&leaf), VerifyStatus::Success), &mut own);
+    for (name, kept) in &dialect.keep(&received, true) {
+        let joined = dialect.append(kept, &own[name]).expect("a value");
+        let read = dialect.decode(&HeaderMap::from_iter([(name.clone(), joined)]));
+        assert_eq!(read.expect("well-formed").expect("there").certificates, [leaf.clone()]);
+    }
+}
+
 fn headers(dialect: &dyn Dialect, input: &[u8]) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     let mut names = dialect.header_names().iter();

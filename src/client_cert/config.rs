@@ -105,14 +105,13 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// `before,own`; what is too large for both is this hop's own.
+    /// Joins both in the dialect's way. If that is too large, only this hop's own value is kept.
     fn join(&self, before: &HeaderValue, own: &HeaderValue) -> HeaderValue {
-        let joined = [before.as_bytes(), b",", own.as_bytes()].concat();
+        let Some(mut joined) = self.dialect.append(before, own) else { return own.clone() };
         if joined.len() > self.max_value_size {
             warn_too_large(self.max_value_size, "what earlier proxies wrote is not forwarded");
             return own.clone();
         }
-        let Ok(mut joined) = HeaderValue::try_from(joined) else { return own.clone() };
         joined.set_sensitive(true);
         joined
     }

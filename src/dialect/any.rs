@@ -2,39 +2,43 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{
-    Apache, AwsAlb, Base64Der, DecodeError, Dialect, Envoy, ForwardedCert, HaProxy, Limits, Nginx, Outgoing,
-    Rfc9440, Skipper, TowerClientCert,
-};
+use super::named::{self, Shared};
+use super::options::{Options, ParseDialectError};
+use super::{DecodeError, Dialect, ForwardedCert, Limits, Outgoing};
 
-/// A dialect by its name, from a flag or a configuration file.
+/// A dialect by its name, with its options, from a flag or a configuration file.
 ///
 /// ```
 /// use tower_client_cert::ClientCertLayer;
 /// use tower_client_cert::dialect::AnyDialect;
 ///
-/// let dialect: AnyDialect = "rfc9440".parse()?;
-/// assert_eq!(dialect.to_string(), "rfc9440");
+/// let dialect: AnyDialect = "envoy;mode=append-forward;chain".parse()?;
+/// assert_eq!(dialect.to_string(), "envoy;mode=append-forward;chain");
 /// let layer = ClientCertLayer::with_dialect(dialect);
 ///
 /// let error = "rfc9941".parse::<AnyDialect>().unwrap_err();
 /// assert!(error.to_string().contains("skipper, traefik,"));
+/// let error = "haproxy;hops=2".parse::<AnyDialect>().unwrap_err();
+/// assert!(error.to_string().contains("there are max-certificates=NUMBER,"));
 /// # Ok::<(), tower_client_cert::dialect::ParseDialectError>(())
 /// ```
 ///
-/// It works as a field of a clap parser as it is: `#[arg(long, default_value_t)] dialect: AnyDialect`.
+/// It works as a field of a clap parser as it is: `#[arg(long, default_value_t)] dialect: AnyDialect`; with feature `serde`
+/// as one of a configuration file, where it is that text.
 ///
-/// The names are those of [`NAMES`](Self::NAMES), each with its type's defaults. `skipper` and `tower-client-cert` write
-/// the same, and are read differently: see [`TowerClientCert`]. What else a type can be told is only
-/// for those who name the type.
+/// The names are those of [`NAMES`](Self::NAMES), each with its type's defaults. Behind it come options, each after a `;`:
+/// `option` or `option=value`, named after the type's methods, in any order and once; see
+/// [the table](crate::dialect#options). `skipper` and `tower-client-cert` write the same, and are read differently: see
+/// [`TowerClientCert`](super::TowerClientCert).
 #[derive(Clone)]
 pub struct AnyDialect {
     name: &'static str,
-    dialect: Arc<dyn Dialect + Send + Sync>,
+    /// As they were spelt.
+    options: Vec<String>,
+    dialect: Shared,
 }
 
 impl AnyDialect {
@@ -54,6 +58,7 @@ impl AnyDialect {
         "haproxy",
         "aws-alb",
         "aws-alb-verify",
+        "base64-der",
         "aspnet-core",
         "azure",
         "caddy",
@@ -61,7 +66,7 @@ impl AnyDialect {
         "cloud-foundry",
     ];
 
-    /// The name.
+    /// The name, without options.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -77,14 +82,21 @@ impl AnyDialect {
     /// ```
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self::named(self.name, limits).unwrap_or(self)
+        let [certificates, size] = ["max-certificates", "max-value-size"];
+        let of_limits = |option: &&String| [certificates, size].iter().any(|key| option.starts_with(key));
+        let mut options: Vec<String> =
+            self.options.iter().filter(|option| !of_limits(option)).cloned().collect();
+        options.push(format!("{certificates}={}", limits.certificates()));
+        options.push(format!("{size}={}", limits.value_size()));
+        // One that has no limits stays as it is.
+        Self::with_options(self.name, options).unwrap_or(self)
     }
 
     /// The dialects that have a header of this name, in whatever spelling: for the log.
     #[cfg(feature = "tracing")]
     pub(crate) fn of_header(header: &HeaderName) -> Vec<&'static str> {
         static ALL: std::sync::LazyLock<Vec<AnyDialect>> = std::sync::LazyLock::new(|| {
-            AnyDialect::NAMES.iter().filter_map(|name| AnyDialect::named(name, Limits::new())).collect()
+            AnyDialect::NAMES.iter().filter_map(|name| name.parse().ok()).collect()
         });
         let is =
             |name: &HeaderName| crate::strip::folds_to(name.as_str().as_bytes(), header.as_str().as_bytes());
@@ -92,80 +104,71 @@ impl AnyDialect {
         with_it.map(Self::name).collect()
     }
 
-    fn named(name: &'static str, limits: Limits) -> Option<Self> {
-        fn shared(dialect: impl Dialect + Send + Sync + 'static) -> Arc<dyn Dialect + Send + Sync> {
-            Arc::new(dialect)
-        }
-        let dialect = match name {
-            "skipper" => shared(Skipper::new().with_limits(limits)),
-            "traefik" => shared(Skipper::new().without_verify_header().with_limits(limits)),
-            "traefik-2.9.1" => {
-                shared(Skipper::new().without_verify_header().accept_escaped_items().with_limits(limits))
-            }
-            "tower-client-cert" => shared(TowerClientCert::new().with_limits(limits)),
-            #[cfg(feature = "x509")]
-            "traefik-info" => shared(super::TraefikInfo::new()),
-            "rfc9440" => shared(Rfc9440::new().with_limits(limits)),
-            "envoy" => shared(Envoy::new().with_limits(limits)),
-            "nginx" => shared(Nginx::new().with_limits(limits)),
-            "ingress-nginx" => shared(Nginx::ingress().with_limits(limits)),
-            "apache" => shared(Apache::new().with_limits(limits)),
-            "haproxy" => shared(HaProxy::new().with_limits(limits)),
-            "aws-alb" => shared(AwsAlb::passthrough().with_limits(limits)),
-            "aws-alb-verify" => shared(AwsAlb::verify().with_limits(limits)),
-            "aspnet-core" => shared(Base64Der::aspnet_core().with_limits(limits)),
-            "azure" => shared(Base64Der::azure().with_limits(limits)),
-            "caddy" => shared(Base64Der::caddy().with_limits(limits)),
-            "cloudflare" => shared(Base64Der::cloudflare().with_limits(limits)),
-            "cloud-foundry" => shared(Base64Der::cloud_foundry().with_limits(limits)),
-            _ => return None,
-        };
-        Some(Self { name, dialect })
+    fn with_options(name: &'static str, options: Vec<String>) -> Result<Self, ParseDialectError> {
+        let mut given = Options::new(options.iter().map(String::as_str));
+        let dialect = named::dialect(name, &mut given)
+            .ok_or_else(|| ParseDialectError::unknown_name(name, Self::NAMES))?;
+        given.finish(name)?;
+        Ok(Self { name, options, dialect })
     }
 }
 
 /// Skipper's.
 impl Default for AnyDialect {
     fn default() -> Self {
-        Self { name: "skipper", dialect: Arc::new(Skipper::new()) }
+        Self { name: "skipper", options: Vec::new(), dialect: std::sync::Arc::new(super::Skipper::new()) }
     }
-}
-
-/// No dialect is called that.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no dialect `{name}`; expected one of {}", AnyDialect::NAMES.join(", "))]
-pub struct ParseDialectError {
-    name: String,
 }
 
 impl FromStr for AnyDialect {
     type Err = ParseDialectError;
 
-    /// By the exact name.
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
+    /// By the exact name, and exact options.
+    fn from_str(spelling: &str) -> Result<Self, Self::Err> {
+        let mut parts = spelling.split(';');
+        let name = parts.next().unwrap_or_default();
         let known = Self::NAMES.iter().find(|known| **known == name);
-        known
-            .and_then(|name| Self::named(name, Limits::new()))
-            .ok_or_else(|| ParseDialectError { name: name.to_owned() })
+        let name = known.ok_or_else(|| ParseDialectError::unknown_name(name, Self::NAMES))?;
+        Self::with_options(name, parts.map(ToOwned::to_owned).collect())
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for AnyDialect {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for AnyDialect {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spelling = String::deserialize(deserializer)?;
+        spelling.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// As it was parsed.
 impl fmt::Display for AnyDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name)
+        if self.options.is_empty() {
+            return f.pad(self.name);
+        }
+        f.pad(&format!("{};{}", self.name, self.options.join(";")))
     }
 }
 
 impl fmt::Debug for AnyDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AnyDialect").field(&self.name).finish()
+        write!(f, "AnyDialect(\"{self}\")")
     }
 }
 
-/// By name alone.
+/// By name and options, in whatever order these are spelt.
 impl PartialEq for AnyDialect {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        let same = self.options.len() == other.options.len();
+        self.name == other.name && same && self.options.iter().all(|option| other.options.contains(option))
     }
 }
 
@@ -186,6 +189,10 @@ impl Dialect for AnyDialect {
 
     fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
         self.dialect.keep(received, forwarding)
+    }
+
+    fn append(&self, kept: &HeaderValue, own: &HeaderValue) -> Option<HeaderValue> {
+        self.dialect.append(kept, own)
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {

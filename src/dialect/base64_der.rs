@@ -69,7 +69,8 @@ impl Base64Der {
 
     /// `X-Client-Cert`, from Caddy's `header_up X-Client-Cert {http.request.tls.client.certificate_der_base64}`.
     ///
-    /// Before 2.11.2 Caddy sends the placeholder's own text where there is no certificate: it is read as that.
+    /// Before 2.11.2 Caddy sends the placeholder's own text where there is no certificate: it is read as that. For a
+    /// configuration that is right in every version see [Caddy](super#caddy).
     #[must_use]
     pub const fn caddy() -> Self {
         let nothing = &["", "{http.request.tls.client.certificate_der_base64}"];

@@ -321,8 +321,7 @@ impl Shape {
             Self::SpacedPem => "apache",
             Self::StructuredField => "rfc9440",
             Self::TraefikInfo => "traefik-info",
-            Self::Xfcc => "envoy",
-            Self::XfccJson => "envoy, in its JSON format",
+            Self::Xfcc | Self::XfccJson => "envoy",
         }
     }
 }

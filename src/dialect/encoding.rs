@@ -103,7 +103,7 @@ const BEGIN: &str = "-----BEGIN CERTIFICATE-----\n";
 const END: &str = "-----END CERTIFICATE-----\n";
 
 /// PEM as OpenSSL and Go write it: lines of 64, ended by LF, the last included.
-fn pem(der: &[u8]) -> String {
+pub(super) fn pem(der: &[u8]) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config)
 }
@@ -189,6 +189,21 @@ fn pem_blocks(field: &Field<'_>, text: &[u8]) -> Result<Certificates, (usize, De
         return Err((0, DecodeErrorKind::Empty));
     }
     Ok(certificates)
+}
+
+/// One certificate of a JSON string, `text`, which begins at `start`. Where in it something is wrong is not told: the
+/// string is escaped.
+pub(super) fn decode_pem(
+    field: &Field<'_>,
+    start: usize,
+    text: &str,
+) -> Result<CertificateDer<'static>, DecodeError> {
+    let mut certificates =
+        pem_blocks(field, text.as_bytes()).map_err(|(_, kind)| field.error(start, kind))?;
+    match (certificates.pop(), certificates.is_empty()) {
+        (Some(certificate), true) => Ok(certificate),
+        _ => Err(field.error(start, DecodeErrorKind::Pem("more than one certificate"))),
+    }
 }
 
 /// PEM with spaces for line feeds and none at the end, which the next HTTP parser would trim.

@@ -1,14 +1,16 @@
 //! Envoy's `x-forwarded-client-cert`.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
 
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
-use super::encoding::{insert, percent_pem};
-use super::xfcc::{self, Pair};
+use super::encoding::{insert, pem};
 use super::xfcc_element::{self, sha256};
-use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
+use super::xfcc_write::Element;
+use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
 
 /// `x-forwarded-client-cert`, XFCC for short: one element for each proxy, each with several fields.
 ///
@@ -25,24 +27,50 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// What becomes of a header that the request came with is Envoy's `forward_client_cert_details`: [`XfccMode`]. It is
 /// kept, where it is, only if it is well-formed: an open quote in it would swallow the element that follows.
 ///
+/// [`json`](Self::json) writes Envoy's other format, an array of objects. Both are read, whichever is written: a value that
+/// begins with `[` is JSON. As with Envoy, what is appended follows the format of what came in.
+///
 /// # Names
 ///
 /// Readers split this header in their own ways, some at every `;` and `,`. So of what a certificate says no `;` and no
 /// `"` is ever written, and no `,` but those between the parts of `Subject`: there they are escaped as RFC 4514 has it
 /// (`\3B`, `\22`, `\2C`, and so are `\` and `%`), and a `URI` or `DNS` that has one, percent-encoded or not, is left out,
-/// with a line in the log. Envoy itself escapes `Subject` as `\,` and `\"`, which is the same name.
+/// with a line in the log. Envoy itself escapes `Subject` as `\,` and `\"`, which is the same name. In JSON they are
+/// `\u003b`, `\u0022` and `\u002c`, and none is left out.
 ///
-/// # Reading
+/// # Whose element
 ///
-/// With [`SanitizeSet`](XfccMode::SanitizeSet), the default, there must be one element, with another mode the one of
-/// the nearest proxy is read, which is the last; [`hops`](Self::hops) reaches further back. `Hash` must be there and
-/// fit the certificate, fields must come in Envoy's order and the unique ones once, and quotes must close.
+/// **How many trusted proxies add an element is for the reader to say: [`hops`](Self::hops).** Unless it is said, the
+/// value must have one element, and that is the client's, as one proxy with `SANITIZE_SET` writes it. More than one is an
+/// error, whatever the [`mode`](Self::mode).
+///
+/// Behind two Envoys with mutual TLS between them, the first with `SANITIZE_SET` and the second with `APPEND_FORWARD`, say
+/// `hops(2)`. There a client's request has two elements: the client's own, and the first Envoy's, for which only the
+/// second vouches. A client *without a certificate* has one, the first Envoy's. **To a reader that was not told of the
+/// second, that client is the first Envoy**: the one element is all it sees. With `hops(2)` that is a request without a
+/// certificate. An Istio sidecar behind a gateway is such a second Envoy.
+///
+/// More elements than `hops` are an error too: a stranger's, or made of a name with a `,` in it. Where the first of the
+/// trusted proxies appends to what strangers write, `mode(AppendForward)` says so to the reader: then what is in front is
+/// not looked at, and such a name may be taken for elements. `SANITIZE_SET` there is better.
+///
+/// `Hash` must fit the certificate, fields must come in Envoy's order (in JSON in any) and the unique ones once, and quotes
+/// must close. Without a certificate in the header there may be `URI` without `Hash`, as Istio's ambient waypoints write: a
+/// name that is told, and no more. A field that is not known is skipped, counted and logged
+/// ([observing](crate#seeing-what-happens)), unless it may be the rest of a name with a `;` in it.
 ///
 /// Where `Cert` or `Chain` is there, [`details`](ForwardedCert::details) are the certificate's own, and what the header
 /// says in `Subject`, `URI`, `DNS` and `Issuer` is not read. Envoy writes names as they are, even with a `,` or `;` in
 /// them ([issue 32945]), so one may look like two; and if it has a `,`, like an element more, which is refused where
-/// there must be one. Where elements are appended, or the certificate is not there, a CA that signs such names lets their
-/// owner write elements and names of his own. Have Envoy pass `Cert` on.
+/// there must be one. Where strangers' elements may be in front, or the certificate is not there, a CA that signs such names lets
+/// their owner write elements and names of his own. Have Envoy pass `Cert` on, or write JSON, in which no name is a field.
+///
+/// # Into Envoy
+///
+/// Where a proxy with this layer stands *in front of* Envoy and speaks plain HTTP with it, Envoy takes the header off:
+/// `FORWARD_ONLY`, `APPEND_FORWARD` and `SANITIZE_SET` all remove it from what did not come over mutual TLS. Only
+/// `forward_client_cert_details: ALWAYS_FORWARD_ONLY` lets it through there, from whoever reaches that listener: nobody but
+/// the proxy may.
 ///
 /// ```
 /// use tower_client_cert::ClientCertLayer;
@@ -62,7 +90,8 @@ pub struct Envoy {
     #[cfg(feature = "x509")]
     names: Names,
     by: Vec<String>,
-    hops: usize,
+    json: bool,
+    hops: Option<NonZeroUsize>,
     limits: Limits,
 }
 
@@ -83,7 +112,8 @@ struct Names {
 pub enum XfccMode {
     /// `SANITIZE`: it is removed, and none is written.
     Sanitize,
-    /// `FORWARD_ONLY`: with a certificate it is kept, without one removed. None is written.
+    /// `FORWARD_ONLY`: with a certificate it is kept, without one removed. None is written. Any client that has a
+    /// certificate writes it, and so is whoever it likes to whoever reads it.
     ForwardOnly,
     /// `APPEND_FORWARD`: with a certificate it is kept, and this hop's element put behind it; without one removed.
     AppendForward,
@@ -107,12 +137,14 @@ impl Envoy {
             #[cfg(feature = "x509")]
             names: Names { subject: true, uri: true, dns: true },
             by: Vec::new(),
-            hops: 1,
+            json: false,
+            hops: None,
             limits: Limits::new(),
         }
     }
 
-    /// What becomes of the header that a request came with.
+    /// What becomes of the header that a request came with. To a reader only `AppendForward` says something, beside
+    /// [`hops`](Self::hops): that there may be strangers' elements in front.
     #[must_use]
     pub fn mode(self, mode: XfccMode) -> Self {
         Self { mode, ..self }
@@ -168,13 +200,20 @@ impl Envoy {
         self
     }
 
-    /// How many trusted proxies, each adding an element, the request has passed: 1 unless set, and 0 counts as 1.
-    /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's
-    /// client. One element less than that is what a client without a certificate looks like, for which the first proxy
-    /// adds none.
+    /// Writes JSON, as Envoy does from 1.38 on with `format: JSON`.
+    #[must_use]
+    pub fn json(self) -> Self {
+        Self { json: true, ..self }
+    }
+
+    /// For a reader: how many trusted proxies the request has passed, each of which adds an element; 0 counts as 1.
+    ///
+    /// With 2, what the one before the last says is read: its client, instead of the proxy that is the last one's client.
+    /// One element less than that is what a client without a certificate looks like, for which the first proxy adds
+    /// none. More are an error, unless the [`mode`](Self::mode) is `AppendForward`. See [whose element](Self#whose-element).
     #[must_use]
     pub fn hops(self, trusted: usize) -> Self {
-        Self { hops: trusted.max(1), ..self }
+        Self { hops: Some(NonZeroUsize::new(trusted).unwrap_or(NonZeroUsize::MIN)), ..self }
     }
 
     /// How much to read.
@@ -183,24 +222,69 @@ impl Envoy {
         Self { limits, ..self }
     }
 
-    /// Which is the element of the proxy whose word counts. `None` if that proxy added none.
-    fn pick(&self, field: &Field<'_>, elements: &[Vec<Pair<'_>>]) -> Result<Option<usize>, DecodeError> {
+    /// Which is the client's element, of those that begin at these bytes. `None` if the client's proxy added none.
+    fn pick(&self, field: &Field<'_>, starts: &[usize]) -> Result<Option<usize>, DecodeError> {
         let error = |at, what| Err(field.error(at, DecodeErrorKind::Xfcc(what)));
-        let one_only = matches!(self.mode, XfccMode::SanitizeSet | XfccMode::Sanitize);
-        if one_only {
-            if let Some(second) = elements.get(1).and_then(|pairs| pairs.first()) {
-                return error(
-                    second.at,
-                    "a second element, though the proxy is to write one only (SANITIZE_SET)",
-                );
+        match (self.hops, starts) {
+            (None, [_, second, ..]) => error(
+                *second,
+                "a second element, though one proxy (SANITIZE_SET) writes one only. If more than one of yours add one, \
+                 say how many: `hops(2)`, `envoy;hops=2`",
+            ),
+            (Some(hops), _) if self.mode != XfccMode::AppendForward && starts.len() > hops.get() => error(
+                starts.last().copied().unwrap_or_default(),
+                "more elements than trusted proxies, though the first of them sets its own (SANITIZE_SET). Where it \
+                 appends to what strangers write, say so: `envoy;mode=append-forward`",
+            ),
+            (None, _) => {
+                say_whose_element_it_is();
+                Ok(Some(0))
             }
-        }
-        match elements.len().checked_sub(self.hops) {
-            None if one_only || elements.len() + 1 < self.hops => {
+            (Some(hops), _) if starts.len() + 1 < hops.get() => {
                 error(0, "fewer elements than trusted proxies")
             }
-            position => Ok(position),
+            (Some(hops), _) => Ok(starts.len().checked_sub(hops.get())),
         }
+    }
+
+    /// What this hop says of the client.
+    fn element(&self, leaf: &CertificateDer<'_>, certificates: &[CertificateDer<'_>]) -> Element {
+        let mut hash = String::with_capacity(64);
+        for byte in sha256(leaf) {
+            // `write!` to a string cannot fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
+        #[cfg_attr(not(feature = "x509"), allow(unused_mut))]
+        let mut element = Element {
+            by: self.by.clone(),
+            hash,
+            cert: if self.cert { pem(leaf) } else { String::new() },
+            chain: if self.chain { certificates.iter().map(|der| pem(der)).collect() } else { Vec::new() },
+            ..Element::default()
+        };
+        #[cfg(feature = "x509")]
+        if let Some(leaf) = super::certificate::Certificate::parse(leaf) {
+            // A reader that percent-decodes first must find no delimiter either.
+            element.subject = self.names.subject.then(|| leaf.subject().replace('%', "\\25"));
+            element.uris = self.names.uri.then(|| leaf.uris());
+            element.dns_names = if self.names.dns { leaf.dns_names() } else { Vec::new() };
+        }
+        element
+    }
+}
+
+/// Once, since it is no fault where there is one proxy.
+fn say_whose_element_it_is() {
+    #[cfg(feature = "tracing")]
+    {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| {
+            tracing::info!(
+                "`x-forwarded-client-cert` is read as behind one proxy: its only element is taken for the client's. Behind \
+                 two, the second with APPEND_FORWARD, a client without a certificate is then taken for the first proxy: \
+                 there say `Envoy::hops(2)`, or `envoy;hops=2`. `hops(1)` says that it is one"
+            );
+        });
     }
 }
 
@@ -221,27 +305,8 @@ impl Dialect for Envoy {
         if !matches!(self.mode, XfccMode::SanitizeSet | XfccMode::AppendForward) {
             return;
         }
-        let mut element = String::new();
-        for uri in &self.by {
-            xfcc::push(&mut element, "By", uri);
-        }
-        let mut hash = String::with_capacity(64);
-        for byte in sha256(leaf) {
-            // `write!` to a string cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        xfcc::push(&mut element, "Hash", &hash);
-        if self.cert {
-            xfcc::push_quoted(&mut element, "Cert", &percent_pem(std::slice::from_ref(leaf)));
-        }
-        if self.chain {
-            xfcc::push_quoted(&mut element, "Chain", &percent_pem(client.certificates));
-        }
-        #[cfg(feature = "x509")]
-        if let Some(leaf) = super::certificate::Certificate::parse(leaf) {
-            self.names.push(&mut element, &leaf);
-        }
-        insert(headers, name, element);
+        let element = self.element(leaf, client.certificates);
+        insert(headers, name, if self.json { format!("[{}]", element.json()) } else { element.text() });
     }
 
     fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
@@ -263,12 +328,56 @@ impl Dialect for Envoy {
         kept
     }
 
+    fn append(&self, kept: &HeaderValue, own: &HeaderValue) -> Option<HeaderValue> {
+        let [name] = &NAMES;
+        let value = own.as_bytes();
+        // What this hop wrote has no limit but the layer's.
+        let field = Field::new(name, value, Shape::Xfcc, self.limits.max_value_size(value.len())).ok()?;
+        let own = match (xfcc_json::is(kept.as_bytes()), xfcc_json::is(value)) {
+            (false, false) => value.to_vec(),
+            (true, true) => value.strip_prefix(b"[")?.strip_suffix(b"]")?.to_vec(),
+            (true, false) => {
+                let element = xfcc::elements(&field).ok()?.pop()?;
+                Element::from_text(&element).json().into_bytes()
+            }
+            (false, true) => {
+                #[cfg_attr(not(feature = "x509"), allow(unused_mut))]
+                let mut element = Element::from_json(xfcc_json::objects(&field).ok()?.pop()?);
+                #[cfg(feature = "x509")]
+                if self.names.uri {
+                    // In text it is there, if empty.
+                    element.uris.get_or_insert_default();
+                }
+                element.text().into_bytes()
+            }
+        };
+        let kept = kept.as_bytes();
+        let joined = match kept.strip_suffix(b"]").filter(|_| xfcc_json::is(kept)) {
+            Some(open) => [open, b",", &own, b"]"].concat(),
+            None => [kept, b",", &own].concat(),
+        };
+        HeaderValue::from_bytes(&joined).ok()
+    }
+
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         let [name] = &NAMES;
         let Some(field) = Field::single(headers, name, Shape::Xfcc, self.limits)? else { return Ok(None) };
-        let elements = xfcc::elements(&field)?;
-        let picked = self.pick(&field, &elements)?;
         let mut read = ForwardedCert::new(Vec::new());
+        if xfcc_json::is(field.value) {
+            let field = field.part(0, field.value, Shape::XfccJson);
+            let objects = xfcc_json::objects(&field)?;
+            let starts: Vec<usize> =
+                objects.iter().flat_map(|object| object.first()).map(|first| first.at).collect();
+            let picked = self.pick(&field, &starts)?;
+            if let Some(object) = picked.and_then(|position| objects.into_iter().nth(position)) {
+                read = xfcc_element::read_json(&field, object)?;
+            }
+            return Ok(Some(read));
+        }
+        let elements = xfcc::elements(&field)?;
+        let starts: Vec<usize> =
+            elements.iter().flat_map(|pairs| pairs.first()).map(|first| first.at).collect();
+        let picked = self.pick(&field, &starts)?;
         for (position, pairs) in elements.iter().enumerate() {
             if Some(position) == picked {
                 read = xfcc_element::read(&field, pairs)?;
@@ -280,42 +389,10 @@ impl Dialect for Envoy {
     }
 }
 
-/// Whether every element is one to every reader that knows quotes.
+/// Whether every element is one to every reader that knows quotes, or JSON.
 fn well_formed(field: &Field<'_>) -> Result<(), DecodeError> {
-    xfcc::elements(field)?.iter().flatten().try_for_each(|pair| pair.check(field))
-}
-
-#[cfg(feature = "x509")]
-impl Names {
-    /// Adds what is wanted of the certificate's names, as far as no reader can take one for a field.
-    fn push(self, element: &mut String, leaf: &super::certificate::Certificate<'_>) {
-        let (mut uris, mut dns_names) = (leaf.uris(), leaf.dns_names());
-        if !self.uri {
-            uris.clear();
-        }
-        if !self.dns {
-            dns_names.clear();
-        }
-        let all = uris.len() + dns_names.len();
-        uris.retain(|uri| xfcc::stays_whole(uri));
-        dns_names.retain(|name| xfcc::stays_whole(name));
-        let left_out = all - uris.len() - dns_names.len();
-        if left_out > 0 {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                left_out,
-                "names of a client certificate are left out of `x-forwarded-client-cert`: they are empty or no printable \
-                 ASCII, or have one of , ; \" \\ in them, which a reader could take for the start of a field"
-            );
-        }
-        if self.subject {
-            // A reader that percent-decodes first must find no delimiter either.
-            xfcc::push_quoted(element, "Subject", &leaf.subject().replace('%', "\\25"));
-        }
-        if self.uri && uris.is_empty() {
-            xfcc::push(element, "URI", "");
-        }
-        uris.iter().for_each(|uri| xfcc::push(element, "URI", uri));
-        dns_names.iter().for_each(|name| xfcc::push(element, "DNS", name));
+    if xfcc_json::is(field.value) {
+        return xfcc_json::objects(field).map(drop);
     }
+    xfcc::elements(field)?.iter().flatten().try_for_each(|pair| pair.check(field))
 }

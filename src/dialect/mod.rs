@@ -54,7 +54,9 @@ mod details;
 mod encoding;
 mod envoy;
 mod haproxy;
+mod named;
 mod nginx;
+mod options;
 mod rfc9440;
 mod skipper;
 mod structured;
@@ -63,15 +65,17 @@ mod tower_client_cert;
 mod traefik_info;
 mod xfcc;
 mod xfcc_element;
+mod xfcc_json;
+mod xfcc_write;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 
-pub use any::{AnyDialect, ParseDialectError};
+pub use any::AnyDialect;
 pub use apache::Apache;
 pub use aws_alb::AwsAlb;
 pub use base64_der::Base64Der;
@@ -80,6 +84,7 @@ pub use details::CertDetails;
 pub use envoy::{Envoy, XfccMode};
 pub use haproxy::HaProxy;
 pub use nginx::Nginx;
+pub use options::ParseDialectError;
 pub use rfc9440::Rfc9440;
 pub use skipper::Skipper;
 pub use tower_client_cert::TowerClientCert;
@@ -112,11 +117,19 @@ pub trait Dialect {
     ///
     /// For dialects that grow hop by hop, as Envoy's `APPEND_FORWARD` does. It is called for every request, before
     /// stripping; `forwarding` tells whether the connection has a certificate that the layer passes on. What it
-    /// returns goes in front of what [`encode`](Self::encode) wrote under the same name, with a `,` between; what it
-    /// returns under a name that is not among [`header_names`](Self::header_names) is dropped.
+    /// returns goes in front of what [`encode`](Self::encode) wrote under the same name: see [`append`](Self::append). What
+    /// it returns under a name that is not among [`header_names`](Self::header_names) is dropped.
     fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
         let _ = (received, forwarding);
         HeaderMap::new()
+    }
+
+    /// Puts what this hop wrote behind what was [kept](Self::keep) of the same header: `kept,own`, unless said otherwise.
+    ///
+    /// For dialects whose values are not lists with a `,` between the items, as Envoy's JSON. Where it returns `None`,
+    /// this hop's own is sent alone.
+    fn append(&self, kept: &HeaderValue, own: &HeaderValue) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&[kept.as_bytes(), b",", own.as_bytes()].concat()).ok()
     }
 
     /// Reads the headers of one request. `None` if it carries none of this dialect's.
@@ -146,6 +159,10 @@ impl<D: Dialect + ?Sized> Dialect for Arc<D> {
 
     fn keep(&self, received: &HeaderMap, forwarding: bool) -> HeaderMap {
         (**self).keep(received, forwarding)
+    }
+
+    fn append(&self, kept: &HeaderValue, own: &HeaderValue) -> Option<HeaderValue> {
+        (**self).append(kept, own)
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {

@@ -25,7 +25,7 @@ pub(super) struct Pair<'a> {
     /// Where the value begins, behind the quote if there is one.
     pub(super) value_at: usize,
     pub(super) value: &'a [u8],
-    quoted: bool,
+    pub(super) quoted: bool,
     /// What is odd about its text, if anything is, and where.
     odd: Option<Fault>,
 }
@@ -44,6 +44,11 @@ impl Pair<'_> {
             Some((at, what)) => Err(field.error(at, DecodeErrorKind::Xfcc(what))),
             None => Ok(()),
         }
+    }
+
+    /// The value as it stands: of a distinguished name the backslashes are RFC 2253's own.
+    pub(super) fn raw(&self) -> String {
+        self.value.iter().copied().map(char::from).collect()
     }
 
     /// The value as text, `\"` and `\\` unescaped. It is printable ASCII if [`check`](Self::check) has found it so.

@@ -4,20 +4,32 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
 use super::decode::{DecodeErrorKind, Field, Shape};
-use super::encoding::decode_percent_pem;
+use super::encoding::{decode_pem, decode_percent_pem, printable};
 use super::xfcc::Pair;
+use super::xfcc_json::{Member, Value};
 use super::{CertDetails, DecodeError, ForwardedCert};
+use crate::telemetry;
+
+/// What an element holds.
+#[derive(Default)]
+struct Told {
+    leaf: Option<Vec<CertificateDer<'static>>>,
+    chain: Option<Vec<CertificateDer<'static>>>,
+    details: CertDetails,
+}
 
 /// The certificate, if it is there, with its own names, and otherwise what is told of it.
 pub(super) fn read(field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCert, DecodeError> {
-    let mut told = CertDetails::default();
-    let (mut leaf, mut chain) = (None, None);
+    let mut told = Told::default();
+    let details = &mut told.details;
     let mut last = Rank::By;
     let mut alt_names = false;
+    // A name without quotes, which goes on behind a `;` of its own.
+    let mut open_ended = false;
     for (position, pair) in pairs.iter().enumerate() {
         let error = |what| field.error(pair.at, DecodeErrorKind::Xfcc(what));
-        let rank = Rank::of(pair);
-        if leaf.is_some() || chain.is_some() {
+        let rank = Rank::of(|key| pair.is(key));
+        if told.leaf.is_some() || told.chain.is_some() {
             // Not read, and whatever its text is: a `;` in a name that is not quoted makes several of one.
             let is_name = rank.map_or(alt_names, |rank| rank >= Rank::Subject);
             if is_name {
@@ -27,45 +39,128 @@ pub(super) fn read(field: &Field<'_>, pairs: &[Pair<'_>]) -> Result<ForwardedCer
             }
         }
         pair.check(field)?;
-        let rank = rank.ok_or_else(|| error("unknown field"))?;
+        let Some(rank) = rank else {
+            if open_ended {
+                return Err(error("unknown field, or the rest of a name that has a `;` in it"));
+            }
+            skip(pair.key);
+            continue;
+        };
+        open_ended = matches!(rank, Rank::Uri | Rank::Dns) && !pair.quoted;
         if rank < last || (rank == last && !rank.may_repeat() && position > 0) {
             return Err(error("a field twice, or out of order"));
         }
         last = rank;
         let part = || field.part(pair.value_at, pair.value, Shape::PercentPem);
         match rank {
-            Rank::By => told.by.push(pair.text()),
+            Rank::By => details.by.push(pair.text()),
             Rank::Hash => {
-                told.hash = Some(decode_hash(pair).ok_or_else(|| error("Hash is not SHA-256"))?);
+                details.hash = Some(decode_hash(pair.value).ok_or_else(|| error(NOT_A_HASH))?);
             }
-            Rank::Cert => leaf = Some(decode_percent_pem(&part())?),
-            Rank::Chain => chain = Some(decode_percent_pem(&part())?),
-            Rank::Subject => told.subject = Some(quoted_text(pair)),
-            Rank::Uri => told.uris.push(pair.text()),
-            Rank::Dns => told.dns_names.push(pair.text()),
-            Rank::Issuer => told.issuer = Some(quoted_text(pair)),
+            Rank::Cert => told.leaf = Some(decode_percent_pem(&part())?),
+            Rank::Chain => told.chain = Some(decode_percent_pem(&part())?),
+            Rank::Subject => details.subject = Some(pair.raw()),
+            Rank::Uri => details.uris.push(pair.text()),
+            Rank::Dns => details.dns_names.push(pair.text()),
+            Rank::Issuer => details.issuer = Some(pair.raw()),
         }
     }
-    told.uris.retain(|uri| !uri.is_empty());
+    details.uris.retain(|uri| !uri.is_empty());
+    told.believed(field, pairs.first().map_or(0, |pair| pair.at))
+}
 
-    let at = pairs.first().map_or(0, |pair| pair.at);
-    let contradiction = |what| Err(field.error(at, DecodeErrorKind::Contradiction(what)));
-    if leaf.as_ref().is_some_and(|leaf| leaf.len() > 1) {
-        return contradiction("Cert has more than one certificate");
+/// The same, in JSON, where the order is anybody's.
+pub(super) fn read_json(field: &Field<'_>, object: Vec<Member>) -> Result<ForwardedCert, DecodeError> {
+    let start = object.first().map_or(0, |member| member.at);
+    let mut told = Told::default();
+    let mut names = Vec::new();
+    for Member { at, key, value } in object {
+        let error = |what| field.error(at, DecodeErrorKind::Xfcc(what));
+        let Some(rank) = Rank::of(|known| key == known.to_ascii_lowercase()) else {
+            skip(key.as_bytes());
+            continue;
+        };
+        let details = &mut told.details;
+        match (rank, value) {
+            (Rank::Hash, Value::Text(hash)) => {
+                details.hash = Some(decode_hash(hash.as_bytes()).ok_or_else(|| error(NOT_A_HASH))?);
+            }
+            (Rank::Cert, Value::Text(pem)) => told.leaf = Some(vec![decode_pem(field, at, &pem)?]),
+            (Rank::Chain, Value::List(pem)) => {
+                let mut chain = Vec::new();
+                for pem in pem {
+                    field.check_count(chain.len(), at)?;
+                    chain.push(decode_pem(field, at, &pem)?);
+                }
+                told.chain = Some(chain);
+            }
+            (Rank::Subject | Rank::Issuer, Value::Text(name)) => {
+                names.push((at, name.clone()));
+                *(if rank == Rank::Subject { &mut details.subject } else { &mut details.issuer }) =
+                    Some(name);
+            }
+            (Rank::By | Rank::Uri | Rank::Dns, Value::List(list)) => {
+                names.extend(list.iter().map(|name| (at, name.clone())));
+                match rank {
+                    Rank::By => details.by = list,
+                    Rank::Uri => details.uris = list,
+                    _ => details.dns_names = list,
+                }
+            }
+            (_, Value::List(_)) => return Err(error("a list where there is one text")),
+            (_, Value::Text(_)) => return Err(error("a text where there is a list")),
+        }
     }
-    if leaf.is_some() && chain.is_some() && leaf.iter().flatten().next() != chain.iter().flatten().next() {
-        return contradiction("Chain does not begin with Cert");
+    // Beside the certificate they are not read.
+    if told.leaf.is_none() && told.chain.is_none() {
+        if let Some((at, _)) = names.iter().find(|(_, name)| printable(name.as_bytes()).is_none()) {
+            return Err(field.error(*at, DecodeErrorKind::Text));
+        }
     }
-    let certificates = chain.or(leaf).unwrap_or_default();
-    let Some(hash) = told.hash else {
-        return Err(field.error(at, DecodeErrorKind::Xfcc("no Hash, which Envoy always writes")));
-    };
-    let details = match certificates.first() {
-        Some(leaf) if hash != sha256(leaf) => return contradiction("Hash does not fit Cert"),
-        Some(leaf) => CertDetails { hash: told.hash, by: told.by, ..CertDetails::of(leaf) },
-        None => told,
-    };
-    Ok(ForwardedCert { details, ..ForwardedCert::new(certificates) })
+    told.believed(field, start)
+}
+
+const NOT_A_HASH: &str = "Hash is not SHA-256";
+
+impl Told {
+    /// If the parts of an element, which begins at `at`, are of one certificate.
+    fn believed(self, field: &Field<'_>, at: usize) -> Result<ForwardedCert, DecodeError> {
+        let Self { leaf, chain, details: told } = self;
+        let contradiction = |what| Err(field.error(at, DecodeErrorKind::Contradiction(what)));
+        let error = |what| Err(field.error(at, DecodeErrorKind::Xfcc(what)));
+        if leaf.as_ref().is_some_and(|leaf| leaf.len() > 1) {
+            return contradiction("Cert has more than one certificate");
+        }
+        if leaf.is_some() && chain.is_some() && leaf.iter().flatten().next() != chain.iter().flatten().next()
+        {
+            return contradiction("Chain does not begin with Cert");
+        }
+        let certificates = chain.or(leaf).unwrap_or_default();
+        let details = match (certificates.first(), told.hash) {
+            (Some(leaf), Some(hash)) if hash != sha256(leaf) => {
+                return contradiction("Hash does not fit Cert");
+            }
+            (Some(leaf), Some(_)) => CertDetails { hash: told.hash, by: told.by, ..CertDetails::of(leaf) },
+            (Some(_), None) => return error("a certificate, but no Hash, which Envoy always writes"),
+            // A waypoint of Istio's ambient mesh knows its client by name, and never saw a certificate.
+            (None, None) if told.uris.is_empty() => return error("neither Hash nor URI"),
+            (None, _) => told,
+        };
+        Ok(ForwardedCert { details, ..ForwardedCert::new(certificates) })
+    }
+}
+
+/// A field that is not known, of a proxy that is newer than this reader. Nothing depends on it.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn skip(key: &[u8]) {
+    telemetry::unknown_field();
+    #[cfg(feature = "tracing")]
+    {
+        use crate::telemetry::limit::{Limit, limited};
+        static LIMIT: Limit = Limit::new(1, std::time::Duration::from_secs(3_600));
+        let field = telemetry::printable(String::from_utf8_lossy(key));
+        limited!(LIMIT, info, field, "skipped a field of `x-forwarded-client-cert` that is not known");
+    }
 }
 
 /// Envoy's order.
@@ -82,7 +177,7 @@ enum Rank {
 }
 
 impl Rank {
-    fn of(pair: &Pair<'_>) -> Option<Self> {
+    fn of(is: impl Fn(&str) -> bool) -> Option<Self> {
         let ranks = [
             ("By", Self::By),
             ("Hash", Self::Hash),
@@ -93,7 +188,7 @@ impl Rank {
             ("DNS", Self::Dns),
             ("Issuer", Self::Issuer),
         ];
-        ranks.into_iter().find(|(key, _)| pair.is(key)).map(|(_, rank)| rank)
+        ranks.into_iter().find(|(key, _)| is(key)).map(|(_, rank)| rank)
     }
 
     fn may_repeat(self) -> bool {
@@ -101,18 +196,13 @@ impl Rank {
     }
 }
 
-/// A distinguished name, in which the backslashes are RFC 2253's own and stay.
-fn quoted_text(pair: &Pair<'_>) -> String {
-    pair.value.iter().copied().map(char::from).collect()
-}
-
 pub(super) fn sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()
 }
 
-fn decode_hash(pair: &Pair<'_>) -> Option<[u8; 32]> {
+fn decode_hash(digits: &[u8]) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
-    let (digits, rest) = pair.value.split_at_checked(64)?;
+    let (digits, rest) = digits.split_at_checked(64)?;
     for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
         let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
         let [high, low] = pair else { return None };

@@ -39,3 +39,9 @@ pub(crate) fn too_large() {
     #[cfg(feature = "metrics")]
     metrics::counter!("client_cert_too_large_total").increment(1);
 }
+
+/// A trusted proxy wrote a field of XFCC that is not known.
+pub(crate) fn unknown_field() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("client_cert_unknown_fields_total").increment(1);
+}

@@ -11,7 +11,7 @@ mod span;
 
 #[cfg(feature = "tls")]
 pub(crate) use counters::handshake;
-pub(crate) use counters::{forwarded_refused, stripped, too_large};
+pub(crate) use counters::{forwarded_refused, stripped, too_large, unknown_field};
 #[cfg(any(feature = "tracing", all(feature = "tls", feature = "x509")))]
 pub(crate) use printable::printable;
 pub(crate) use span::ConnectionSpan;

@@ -21,7 +21,7 @@ const CERT: &str = "x-forwarded-tls-client-cert";
 const VERIFY: &str = "x-forwarded-tls-client-cert-verify";
 
 fn data(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    std::fs::read(format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 fn chain(name: &str) -> Vec<CertificateDer<'static>> {

@@ -23,7 +23,8 @@ use crate::pki::{Authority, Identity};
 
 /// Every row of the documentation's table, a family by one of its members.
 fn known() -> Vec<String> {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/stripped.md")).unwrap();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../src/docs/stripped.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let names: Vec<_> = rows.map(|row| row.replace('*', "chain-17")).collect();
     assert!(names.len() > 20, "the table has moved");

@@ -16,10 +16,10 @@ use crate::properties::{hostile, hostile_certificate};
 use crate::vectors::encode;
 
 const XFCC: &str = "x-forwarded-client-cert";
-const FIELDS: [&str; 8] = ["by", "hash", "cert", "chain", "subject", "uri", "dns", "issuer"];
+pub(crate) const FIELDS: [&str; 8] = ["by", "hash", "cert", "chain", "subject", "uri", "dns", "issuer"];
 
 /// The fields that a reader finds, keys in lower case.
-type Fields = Vec<(String, String)>;
+pub(crate) type Fields = Vec<(String, String)>;
 
 /// Ends a part at a `;` or `,` if `outside` says so, which sees each byte before it is judged.
 fn split(value: &str, mut outside: impl FnMut(char) -> bool) -> Fields {
@@ -80,9 +80,9 @@ fn decoding_first(value: &str) -> Fields {
     everywhere(&percent_decode_str(value).decode_utf8_lossy())
 }
 
-type Reader = fn(&str) -> Fields;
+pub(crate) type Reader = fn(&str) -> Fields;
 
-const READERS: [(&str, Reader); 5] = [
+pub(crate) const READERS: [(&str, Reader); 5] = [
     ("everywhere", everywhere),
     ("toggling", toggling),
     ("escaped by the byte before", escaped_by_the_byte_before),

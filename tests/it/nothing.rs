@@ -1,9 +1,7 @@
 //! "No certificate", in the words of every proxy: absent, empty, empty beside what is full, and twice.
 
 use http::{HeaderMap, HeaderValue};
-use tower_client_cert::dialect::{
-    AnyDialect, DecodeErrorKind, Dialect, Envoy, HaProxy, VerifyStatus, XfccMode,
-};
+use tower_client_cert::dialect::{AnyDialect, DecodeErrorKind, Dialect, Envoy, HaProxy, VerifyStatus};
 use tower_client_cert::forwarded::{ForwardedClientCertError, ForwardedClientCertLayer, Hop, TrustedProxies};
 
 use crate::vectors::{chain, encode, map, value};
@@ -144,7 +142,14 @@ const ROWS: &[Row] = &[
         "not of this mode, and not read",
     ),
     (&["aws-alb-verify"], "x-amzn-mtls-clientcert-", Absent, Unjudged, Unjudged, "names are not read"),
-    (&["aspnet-core", "caddy"], "x-client-cert", NotPresented, NotPresented, Twice, "Caddy sends it empty"),
+    (
+        &["base64-der", "aspnet-core", "caddy"],
+        "x-client-cert",
+        NotPresented,
+        NotPresented,
+        Twice,
+        "Caddy sends it empty",
+    ),
     (
         &["cloudflare"],
         "cf-client-cert-der-base64",
@@ -296,7 +301,7 @@ fn nothing_is_understood_in_the_words_of_real_proxies() {
     assert_eq!(answer(HaProxy::new().chain_in_headers(), &map(&headers)), NotPresented);
 
     // Behind two Envoys the element of the edge proxy alone is what a client without a certificate looks like.
-    let two = Envoy::new().mode(XfccMode::AppendForward).hops(2);
+    let two = Envoy::new().hops(2);
     let edge = [("x-forwarded-client-cert", &*format!("Hash={};URI=spiffe://test/edge", "0".repeat(64)))];
     assert_eq!(answer(two, &map(&edge)), NotPresented);
 }

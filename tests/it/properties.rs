@@ -49,6 +49,11 @@ fn readable() -> Vec<(Box<dyn Dialect>, bool, String)> {
     all.push((Box::new(HaProxy::new().chain_in_headers()), true, "haproxy, a header each".to_owned()));
     all.push((Box::new(Envoy::new().chain(true).by("spiffe://a?b=c")), true, "envoy with Chain".to_owned()));
     all.push((Box::new(Envoy::new().mode(XfccMode::AppendForward)), false, "envoy appending".to_owned()));
+    all.push((
+        Box::new(Envoy::new().json().chain(true).by("spiffe://a?b=c")),
+        true,
+        "envoy's JSON".to_owned(),
+    ));
     all
 }
 
@@ -118,9 +123,8 @@ fn alphabet(name: &str, byte: u8) -> bool {
         "apache" => base64 || b"- ".contains(&byte),
         "traefik-info" => escaped || byte == b'+',
         // Text of the certificate: printable ASCII.
-        "envoy" | "envoy with Chain" | "envoy appending" | "ingress-nginx" | "aws-alb-verify" => {
-            (b' '..=b'~').contains(&byte)
-        }
+        "envoy" | "envoy with Chain" | "envoy appending" | "envoy's JSON" | "ingress-nginx"
+        | "aws-alb-verify" => (b' '..=b'~').contains(&byte),
         _ => base64,
     }
 }
@@ -198,7 +202,7 @@ proptest! {
 
     #[test]
     fn i8_what_was_read_is_written_again(
-        list in damaged(std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/traefik-two.value")).unwrap()),
+        list in damaged(std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/traefik-two.value")).unwrap()),
         base64 in damaged(value("b64der.leaf")),
         spaced in damaged(value("apache.SSL_CLIENT_CERT").trim_end().to_owned()),
         percent in damaged(value("nginx.ssl_client_escaped_cert")),

@@ -11,7 +11,7 @@ use crate::vectors::encode;
 
 /// For each record its name, what the client presented, and the headers the backend got.
 fn records(writer: &str) -> Vec<(String, Vec<CertificateDer<'static>>, HeaderMap)> {
-    let folder = format!("{}/tests/data/recorded/{writer}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}/data/recorded/{writer}", env!("CARGO_MANIFEST_DIR"));
     let mut records = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

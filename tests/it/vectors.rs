@@ -6,12 +6,12 @@ use rustls::pki_types::pem::PemObject as _;
 use tower_client_cert::dialect::{Dialect, Outgoing, VerifyStatus};
 
 pub(crate) fn value(file: &str) -> String {
-    let path = format!("{}/tests/data/dialects/{file}.value", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/data/dialects/{file}.value", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 pub(crate) fn chain(file: &str) -> Vec<CertificateDer<'static>> {
-    let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/data/{file}", env!("CARGO_MANIFEST_DIR"));
     CertificateDer::pem_file_iter(path).unwrap().collect::<Result<_, _>>().unwrap()
 }
 

@@ -63,21 +63,6 @@ fn the_examples_of_envoys_documentation_are_read() {
 
     let three = decode(&Envoy::new(), &value("envoy-doc-example-3")).unwrap();
     assert_eq!(three.details.dns_names, ["lyft.com", "www.lyft.com"]);
-
-    // Two proxies: the last is the nearest, and which one counts must be said.
-    let two = value("envoy-doc-example-2");
-    assert!(refused(&Envoy::new(), &two).contains("SANITIZE_SET"));
-    let append = Envoy::new().mode(XfccMode::AppendForward);
-    assert_eq!(decode(&append, &two).unwrap().details.uris, ["http://frontend.lyft.com"]);
-    assert_eq!(decode(&append.clone().hops(2), &two).unwrap().details.uris, ["http://testclient.lyft.com"]);
-    // Each proxy in front of the client's own adds an element for the one before it, and the client's own adds none.
-    let anonymous = decode(&append.clone().hops(3), &two).unwrap();
-    assert_eq!((anonymous.certificates, anonymous.details), (vec![], Default::default()));
-    assert_eq!(refused(&append.hops(4), &two), "fewer elements than trusted proxies");
-    assert_eq!(
-        refused(&Envoy::new().hops(2), &value("envoy-doc-example-1")),
-        "fewer elements than trusted proxies"
-    );
 }
 
 #[test]
@@ -102,8 +87,11 @@ fn i7_nobody_forges_a_field() {
         (format!("{hash};=a"), "key=value"),
         (format!("{hash};{hash}"), "twice"),
         (format!("URI=a;{hash}"), "out of order"),
-        (format!("{hash};Role=admin"), "unknown field"),
-        ("URI=spiffe://test/a".to_owned(), "no Hash"),
+        (format!("{hash};URI=a;Role=admin"), "unknown field"),
+        (format!("{hash};DNS=a;Role=\"admin\""), "unknown field"),
+        ("By=spiffe://test/a".to_owned(), "neither Hash nor URI"),
+        ("URI=".to_owned(), "neither Hash nor URI"),
+        (format!("Cert=\"{}\"", value("envoy.Cert")), "no Hash"),
         (format!("Hash={}", HASH.to_uppercase()), "not SHA-256"),
         (format!("{hash}0"), "not SHA-256"),
         (format!("Hash=00{};Cert=\"{}\"", &HASH[2..], value("envoy.Cert")), "does not fit"),
@@ -111,8 +99,14 @@ fn i7_nobody_forges_a_field() {
         let refused = refused(&Envoy::new(), &bad);
         assert!(refused.contains(what), "{bad}: {refused}");
     }
-    let json = Envoy::new().decode(&map(&[(XFCC, &format!("[{{\"hash\":\"{HASH}\"}}]"))])).unwrap_err();
-    assert_eq!(json.looks_like(), Some("envoy, in its JSON format"));
+}
+
+#[test]
+fn what_a_waypoint_of_istio_says_is_a_name_and_no_certificate() {
+    let told = decode(&Envoy::new(), "By=spiffe://a/waypoint;URI=spiffe://a/alice").unwrap();
+    assert_eq!((told.certificates, told.status), (vec![], None));
+    assert_eq!((told.details.hash, told.details.uris), (None, vec!["spiffe://a/alice".to_owned()]));
+    assert_eq!(told.details.by, ["spiffe://a/waypoint"]);
 }
 
 #[test]
@@ -209,7 +203,7 @@ async fn i7_what_would_swallow_the_next_element_is_not_kept() {
     let ca = Authority::root("client CA");
     let peer = judged(&ca, &ca.client("alice"));
     let own = after(XfccMode::SanitizeSet, Some(peer.clone()), &[]).await;
-    for bad in ["Hash=1;Subject=\"", "Hash=1;Subject=\"a\\", "Hash=1,", "", "a", "[{\"hash\":\"1\"}]"] {
+    for bad in ["Hash=1;Subject=\"", "Hash=1;Subject=\"a\\", "Hash=1,", "", "a", "[{\"hash\":1}]"] {
         assert_eq!(after(XfccMode::AppendForward, Some(peer.clone()), &[bad]).await, own, "{bad}");
         assert_eq!(after(XfccMode::AlwaysForwardOnly, Some(peer.clone()), &[bad]).await, [""; 0], "{bad}");
     }

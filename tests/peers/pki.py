@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import json
 import urllib.parse
 
 from cryptography import x509
@@ -18,7 +19,7 @@ FIELD = ";Cert="
 class Holder:
     """A certificate with its key."""
 
-    def __init__(self, name, issuer=None, ca=False, alt_names=(), organization=None):
+    def __init__(self, name, issuer=None, ca=False, alt_names=(), organization=None, padding=0):
         self.name, self.issuer = name, issuer
         self.key = ec.generate_private_key(ec.SECP256R1())
         parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
@@ -44,6 +45,9 @@ class Holder:
             builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
         if alt_names:
             builder = builder.add_extension(x509.SubjectAlternativeName(alt_names), critical=False)
+        if padding:
+            comment = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\4\0" + bytes(padding))
+            builder = builder.add_extension(comment, critical=False)
         self.certificate = builder.sign(signer.key, hashes.SHA256())
 
     def der(self):
@@ -55,11 +59,16 @@ class Holder:
     def sha256(self):
         return self.certificate.fingerprint(hashes.SHA256())
 
+    def issuers(self):
+        """The intermediates, the nearest first."""
+        issuer = self.issuer
+        while issuer and issuer.issuer:
+            yield issuer
+            issuer = issuer.issuer
+
     def write(self, folder):
         """The files that a TLS endpoint reads: the certificate, the intermediates, the key."""
-        chain, issuer = self.pem(), self.issuer
-        while issuer and issuer.issuer:
-            chain, issuer = chain + issuer.pem(), issuer.issuer
+        chain = self.pem() + "".join(issuer.pem() for issuer in self.issuers())
         certificate, key = folder / f"{self.name}.pem", folder / f"{self.name}.key"
         certificate.write_text(chain)
         key.write_bytes(self.key.private_bytes(
@@ -72,6 +81,9 @@ class Pki:
         self.ca = Holder("client CA", ca=True)
         intermediate = Holder("intermediate", self.ca, ca=True)
         server = Holder("localhost", alt_names=[x509.DNSName("localhost")])
+        # Of whose URI Envoy makes a `By`.
+        named = Holder("named", alt_names=[
+            x509.DNSName("localhost"), x509.UniformResourceIdentifier("spiffe://peers/proxy")])
         self.bob = Holder("bob", self.ca)
         bobs = FIELD + urllib.parse.quote(self.bob.pem(), safe="")
         self.clients = {
@@ -84,14 +96,33 @@ class Pki:
             "DNS": Holder("DNS", self.ca, alt_names=[x509.DNSName("x" + bobs)]),
             "subject": Holder("subject", self.ca, organization="x" + bobs),
             "comma": Holder("comma", self.ca, alt_names=[x509.UniformResourceIdentifier("x:y,Hash=0" + bobs)]),
+            "By": Holder("By", self.ca, alt_names=[
+                x509.UniformResourceIdentifier(f"x:y,By=x:proxy;Hash={self.bob.sha256().hex()}" + bobs)]),
+            "odd": Holder("odd", self.ca, organization='a",;=\\é', alt_names=[
+                x509.UniformResourceIdentifier('x:a",;=\\'), x509.DNSName('a",;=\\.example')]),
+            "long": Holder("long", self.long_chain(3, 2300)),
+            "longer": Holder("longer", self.long_chain(4, 4700)),
+            # The first of two proxies.
+            "edge": Holder("edge", self.ca, alt_names=[x509.UniformResourceIdentifier("spiffe://peers/edge")]),
         }
         self.server, self.server_key = server.write(folder)
+        self.named = named.write(folder)
+        self.servers = folder / "servers.pem"
+        self.servers.write_text(server.pem() + named.pem())
         self.ca_file = folder / "client-ca.pem"
         self.ca_file.write_text(self.ca.pem())
         self.trusted = folder / "truststore.pem"
-        self.trusted.write_text(self.ca.pem() + intermediate.pem())
+        chains = [self.clients[name].issuers() for name in ("alice of an intermediate", "long", "longer")]
+        self.trusted.write_text(self.ca.pem() + "".join(issuer.pem() for chain in chains for issuer in chain))
         self.files = {name: holder.write(folder) for name, holder in self.clients.items()}
         self.known = {holder.sha256().hex(): name for name, holder in [*self.clients.items(), ("bob", self.bob)]}
+
+    def long_chain(self, intermediates, padding):
+        """Intermediates that are that much larger than most, of which the last issues the leaf."""
+        issuer = self.ca
+        for number in range(intermediates):
+            issuer = Holder(f"long intermediate {number}", issuer, ca=True, padding=padding)
+        return issuer
 
     def who(self, fingerprint):
         """Whose certificate a reader took a client's to be."""
@@ -109,5 +140,8 @@ def spellings(holder):
         "RFC 9440": f":{base}:",
         "XFCC": f'Hash={holder.sha256().hex()};Cert="{escaped}";Subject="CN={holder.name}"',
         "XFCC with Chain": f'Hash={holder.sha256().hex()};Chain="{escaped}";Subject="CN={holder.name}"',
+        "XFCC in JSON": json.dumps([{"hash": holder.sha256().hex(), "cert": pem, "subject": f"CN={holder.name}"}]),
+        # A proxy that appends its own element without a look at this one would have it swallowed.
+        "XFCC with an open quote": f'Hash={holder.sha256().hex()};Cert="{escaped}";Subject="',
         "SUCCESS": "SUCCESS",
     }

@@ -6,41 +6,54 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 import zipfile
 
+from process import NotStarted, Process, free_port, run
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOMCATS = ["11.0.27", "10.1.49"]
 UNDERTOW = "2.4.4.Final"
+JETTY = "12.1.14"
 KEYCLOAKS = ["26.7.3", "26.5.6"]
-
-
-class NotStarted(Exception):
-    pass
-
-
-def missing(which):
-    """Without these nothing runs."""
-    for program in ["java", "mvn"]:
-        if not which(program):
-            yield "every reader", f"{program} is not installed"
-
-
-def run(command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    if done.returncode:
-        raise NotStarted(f"{command[0]} {command[-1]}: {done.stdout.strip()[-300:]}")
 
 
 class Running:
     """A reader that runs: its answer to a request, in our words."""
 
-    def __init__(self, name, version, port, believed, validated=None):
-        self.name, self.version, self.port, self.believed, self.validated = name, version, port, believed, validated
+    def __init__(self, name, version, port, believed, validated=None, silent=False):
+        """`silent` if nothing that we write reaches a program behind it."""
+        self.name, self.version, self.port, self.believed = name, version, port, believed
+        self.validated, self.silent = validated, silent
+
+
+class Jetty:
+    """ForwardedRequestCustomizer, which tells of the session and of no certificate."""
+
+    def __init__(self, cache, pki):
+        self.cache, self.pki, self.title = cache, pki, f"Jetty {JETTY}"
+
+    def __enter__(self):
+        jars = self.cache / f"jetty-{JETTY}"
+        if not jars.exists():
+            run(["mvn", "-q", "-f", HERE / "jetty/pom.xml", f"-Djetty={JETTY}", "dependency:copy-dependencies",
+                 f"-DoutputDirectory={jars}"])
+        port = free_port()
+        self.process = Process(["java", "-cp", f"{jars}/*", HERE / "jetty/Reader.java", port], self.cache / "jetty.log")
+        self.process.listens(port)
+        return Running("Jetty ForwardedRequestCustomizer", JETTY, port, self.believed, silent=True)
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+    def believed(self, connection, headers):
+        response, body = get(connection, "GET", "/", headers)
+        if response.status != 200:
+            return f"status {response.status}"
+        return "nobody" if body == b"[]" else "a forged TLS session"
 
 
 class Servlet:
@@ -106,9 +119,7 @@ class Keycloak:
 
     def __enter__(self):
         home = self.install()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         spi = f"--spi-x509cert-lookup--{self.provider}--"
         log = open(self.cache / f"keycloak-{self.version}.log", "w")
         self.process = subprocess.Popen(
@@ -180,6 +191,8 @@ def all_of(cache, pki):
     def dialect(name, *more, chain=True):
         return ["--dialect", name, *more], chain
 
+    # Nothing that we write is read by it, so everybody is nobody.
+    yield Jetty(cache, pki), [dialect("skipper")]
     for tomcat in TOMCATS:
         yield Servlet(cache, pki, "tomcat", tomcat, "Tomcat SSLValve"), [dialect("apache")]
         for name, header in [("nginx", "X-SSL-Client-Cert"), ("ingress-nginx", "ssl-client-cert")]:

@@ -26,5 +26,5 @@ pub use origin::Origin;
 pub(super) use scan::Lines;
 pub(super) use server_cert::ServerCert;
 pub use server_cert::ServerCertError;
-pub(super) use trust::{Bytes, CrlSource, GivenCrl, RootSource};
+pub(super) use trust::{Bytes, CrlSource, GivenCrl, IntermediateSource, RootSource};
 pub use verifier_error::VerifierError;

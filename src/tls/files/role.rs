@@ -6,6 +6,7 @@ use super::kind::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     ClientCas,
+    Intermediates,
     Crls,
     Chain,
     Key,
@@ -26,7 +27,7 @@ impl Role {
     pub(super) fn treatment(self, kind: Kind) -> Treatment {
         use Kind as K;
         match (self, kind) {
-            (Self::ClientCas | Self::Chain, K::Certificate | K::TrustedCertificate)
+            (Self::ClientCas | Self::Intermediates | Self::Chain, K::Certificate | K::TrustedCertificate)
             | (Self::Crls, K::Crl)
             | (Self::Key, K::PrivateKey) => Treatment::Take,
             // HAProxy's files hold certificates, key and parameters together; `openssl req -new` can write key and
@@ -37,7 +38,9 @@ impl Role {
                 K::Certificate | K::TrustedCertificate | K::CertificateRequest | K::PublicKey | K::Parameters,
             ) => Treatment::Pass,
             (Self::Chain, kind) if kind.is_private() => Treatment::Pass,
-            (Self::ClientCas | Self::Crls, kind) if kind.is_private() => Treatment::Warn,
+            (Self::ClientCas | Self::Intermediates | Self::Crls, kind) if kind.is_private() => {
+                Treatment::Warn
+            }
             _ => Treatment::Refuse,
         }
     }
@@ -45,6 +48,7 @@ impl Role {
     pub(super) fn expects(self) -> &'static str {
         match self {
             Self::ClientCas => "certificates of client CAs",
+            Self::Intermediates => "certificates of intermediate CAs",
             Self::Crls => "CRLs",
             Self::Chain => "the server's certificate and those of its issuers",
             Self::Key => "the server's private key",

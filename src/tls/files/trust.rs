@@ -28,6 +28,13 @@ pub(in crate::tls) enum CrlSource {
     Crls(Vec<CertificateRevocationListDer<'static>>),
 }
 
+/// Where the certificates of intermediate CAs come from. They are read when the verifier is built.
+#[derive(Clone, Debug)]
+pub(in crate::tls) enum IntermediateSource {
+    Bytes(Bytes),
+    Certificates(Vec<CertificateDer<'static>>),
+}
+
 /// A client CA as webpki uses it, with the certificate that it came in, if any.
 pub(in crate::tls) type GivenRoot = (TrustAnchor<'static>, Option<CertificateDer<'static>>);
 
@@ -89,6 +96,37 @@ impl RootSource {
             roots.push((anchor, Some(certificate)));
         }
         Ok(roots)
+    }
+}
+
+impl IntermediateSource {
+    pub(in crate::tls) fn load(
+        self,
+        files: &mut Vec<FileRead>,
+    ) -> Result<Vec<CertificateDer<'static>>, VerifierError> {
+        let (origin, certificates) = match self {
+            Self::Certificates(certificates) => {
+                (Origin(None), certificates.into_iter().map(|certificate| (certificate, None)).collect())
+            }
+            Self::Bytes(bytes) => {
+                let (origin, bytes) = bytes.read(files)?;
+                let certificates = contents::certificates(&origin, Role::Intermediates, bytes)?;
+                (origin, certificates)
+            }
+        };
+        for (index, (certificate, line)) in certificates.iter().enumerate() {
+            let unusable = match Outline::read(certificate) {
+                None => "it is not an X.509 certificate",
+                Some(outline) if outline.version < 3 => "only X.509 version 3 can say that it is a CA's",
+                Some(outline) if !outline.may_issue() => {
+                    "it is not a CA's certificate, so no path leads through it; give those of the CAs that issued the \
+                     clients' certificates"
+                }
+                Some(_) => continue,
+            };
+            return Err(VerifierError::BadIntermediate { origin, index, line: *line, reason: unusable });
+        }
+        Ok(certificates.into_iter().map(|(certificate, _)| certificate).collect())
     }
 }
 

@@ -92,6 +92,18 @@ pub enum VerifierError {
         /// The error of webpki.
         reason: String,
     },
+    /// A certificate can't be that of an intermediate CA. None of its neighbours is used either.
+    #[error("certificate {index} (from 0) of {origin}{} can't be used as an intermediate CA: {reason}", on_line(*line))]
+    BadIntermediate {
+        /// The file.
+        origin: Origin,
+        /// Which one, from 0.
+        index: usize,
+        /// The line it begins on, from 1. `None` in DER.
+        line: Option<usize>,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// A file of CRLs has no CRL in it.
     #[error("{origin} has no CRL in it{}", or_else(instead, "BEGIN X509 CRL"))]
     NoCrl {

@@ -14,7 +14,8 @@ use super::verdicts::Verdicts;
 use crate::policy::ClientAuthPolicy;
 use crate::tls::crl::{Crls, Revocation, Roots};
 use crate::tls::digest::{Digest, Hasher};
-use crate::tls::files::{Bytes, CrlSource, RootSource, VerifierError};
+use crate::tls::files::{Bytes, CrlSource, IntermediateSource, RootSource, VerifierError};
+use crate::x509::outline::Outline;
 
 /// The longest list of CA names, in bytes, that all common clients accept in a `CertificateRequest`.
 const MAX_ROOT_HINTS: usize = 16 * 1024;
@@ -42,6 +43,7 @@ impl ClientAuthPolicy {
         ClientVerifierBuilder {
             policy: self,
             roots: Vec::new(),
+            intermediates: Vec::new(),
             crls: Vec::new(),
             provider: None,
             root_hints: true,
@@ -61,6 +63,7 @@ impl ClientAuthPolicy {
 pub struct ClientVerifierBuilder {
     policy: ClientAuthPolicy,
     roots: Vec<RootSource>,
+    intermediates: Vec<IntermediateSource>,
     crls: Vec<CrlSource>,
     provider: Option<Arc<CryptoProvider>>,
     root_hints: bool,
@@ -98,6 +101,45 @@ impl ClientVerifierBuilder {
 
     fn root_source(mut self, source: RootSource) -> Self {
         self.roots.push(source);
+        self
+    }
+
+    /// Adds the intermediate CAs in a file, for clients that do not send the certificates of their issuers: any number in
+    /// PEM, or one in DER.
+    ///
+    /// Nothing is trusted by this: a path may lead through these certificates, and must end at a client CA. They count
+    /// neither towards [`max_certificates`](Self::max_certificates) nor as presented by the client, and their names are
+    /// sent to clients beside those of the client CAs.
+    ///
+    /// A backend that [verifies again](crate::forwarded::ForwardedClientCert::verify_again) needs them behind proxies
+    /// that forward no chain: nginx never does, and HAProxy and Apache do not for resumed sessions.
+    ///
+    /// ```no_run
+    /// use tower_client_cert::ClientAuthPolicy;
+    ///
+    /// let verifier = ClientAuthPolicy::RequireAndVerifyClientCert
+    ///     .verifier()
+    ///     .roots_from_file("client-ca.pem")
+    ///     .intermediates_from_file("issuing-cas.pem")
+    ///     .build()?;
+    /// # Ok::<(), tower_client_cert::VerifierError>(())
+    /// ```
+    pub fn intermediates_from_file(self, path: impl AsRef<Path>) -> Self {
+        self.intermediate_source(IntermediateSource::Bytes(Bytes::File(path.as_ref().to_owned())))
+    }
+
+    /// Adds the intermediate CAs in the contents of such a file.
+    pub fn intermediates_from_pem(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.intermediate_source(IntermediateSource::Bytes(Bytes::Given(pem.into())))
+    }
+
+    /// Adds intermediate CAs in DER.
+    pub fn intermediates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.intermediate_source(IntermediateSource::Certificates(certificates.into_iter().collect()))
+    }
+
+    fn intermediate_source(mut self, source: IntermediateSource) -> Self {
+        self.intermediates.push(source);
         self
     }
 
@@ -209,6 +251,10 @@ impl ClientVerifierBuilder {
                 roots.add(anchor, certificate);
             }
         }
+        let mut intermediates = Vec::new();
+        for source in std::mem::take(&mut self.intermediates) {
+            intermediates.extend(source.load(&mut files)?);
+        }
         let mut crls = Vec::new();
         for source in std::mem::take(&mut self.crls) {
             crls.extend(source.load(&mut files)?);
@@ -219,11 +265,12 @@ impl ClientVerifierBuilder {
         let crls = Crls::new(crls, provider.signature_verification_algorithms.all, &roots)?;
         // A policy that asks for no certificate sends no names, so their length can't be an error.
         let hinting = self.root_hints && self.policy.requests();
-        let root_hints = if hinting { root_hints(roots.anchors())? } else { Vec::new() };
-        let fingerprint = self.fingerprint(&provider, &roots, &crls);
+        let root_hints = if hinting { root_hints(roots.anchors(), &intermediates)? } else { Vec::new() };
+        let fingerprint = self.fingerprint(&provider, &roots, &intermediates, &crls);
         Ok(Arc::new(ClientVerifier {
             policy: self.policy,
             roots,
+            intermediates,
             crls,
             files,
             root_hints,
@@ -238,7 +285,13 @@ impl ClientVerifierBuilder {
     }
 
     /// Hashes everything that a verdict depends on, except for the chain and the time.
-    fn fingerprint(&self, provider: &CryptoProvider, roots: &Roots, crls: &Crls) -> Digest {
+    fn fingerprint(
+        &self,
+        provider: &CryptoProvider,
+        roots: &Roots,
+        intermediates: &[CertificateDer<'_>],
+        crls: &Crls,
+    ) -> Digest {
         let root = |root: &TrustAnchor<'_>| {
             let hasher = Hasher::new("root").bytes(&root.subject).bytes(&root.subject_public_key_info);
             match &root.name_constraints {
@@ -250,9 +303,12 @@ impl ClientVerifierBuilder {
             let (key, signature) = (algorithm.public_key_alg_id(), algorithm.signature_alg_id());
             Hasher::new("algorithm").bytes(&key).bytes(&signature).finish()
         };
-        Hasher::new("tower-client-cert session 2")
+        let intermediate =
+            |certificate: &CertificateDer<'_>| Hasher::new("intermediate").bytes(certificate).finish();
+        Hasher::new("tower-client-cert session 3")
             .bytes(self.policy.as_str().as_bytes())
             .set(roots.anchors().iter().map(root))
+            .set(intermediates.iter().map(intermediate))
             .set(crls.fingerprints())
             .number(self.revocation.whole_chain.into())
             .number(self.revocation.allow_unknown.into())
@@ -266,12 +322,20 @@ impl ClientVerifierBuilder {
 }
 
 /// Returns each name once: two CAs share a name after a key rollover, and a bundle may hold a CA several times.
-fn root_hints(roots: &[TrustAnchor<'_>]) -> Result<Vec<DistinguishedName>, VerifierError> {
+fn root_hints(
+    roots: &[TrustAnchor<'_>],
+    intermediates: &[CertificateDer<'_>],
+) -> Result<Vec<DistinguishedName>, VerifierError> {
     let mut seen = HashSet::new();
+    let intermediates = intermediates
+        .iter()
+        .filter_map(|certificate| Outline::read(certificate).map(|outline| outline.subject));
     let hints: Vec<_> = roots
         .iter()
-        .filter(|root| seen.insert(root.subject.as_ref()))
-        .map(|root| DistinguishedName::in_sequence(&root.subject))
+        .map(|root| root.subject.as_ref())
+        .chain(intermediates)
+        .filter(|subject| seen.insert(*subject))
+        .map(DistinguishedName::in_sequence)
         .collect();
     let bytes = hints.iter().map(|hint| hint.as_ref().len() + 2).sum();
     if bytes > MAX_ROOT_HINTS {

@@ -6,6 +6,7 @@ mod schemes;
 mod usage;
 mod verdicts;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ use crate::x509::der;
 pub struct ClientVerifier {
     policy: ClientAuthPolicy,
     roots: Roots,
+    /// Issuers that clients need not send.
+    intermediates: Vec<CertificateDer<'static>>,
     crls: Crls,
     #[cfg_attr(not(feature = "reload"), allow(dead_code))]
     files: Vec<FileRead>,
@@ -200,7 +203,8 @@ impl ClientVerifier {
         now: UnixTime,
     ) -> Result<Verified, VerifyError> {
         let verdict = self.verdict(end_entity, intermediates, now)?;
-        Ok(Verified { path: verdict.path(end_entity, intermediates), until: verdict.until })
+        let path = verdict.path(end_entity, &self.with_own(intermediates));
+        Ok(Verified { path, until: verdict.until })
     }
 
     /// Returns the verdict on a chain that verifies, from memory if it is there.
@@ -214,6 +218,7 @@ impl ClientVerifier {
         if let Some(verdict) = self.verdicts.get(&chain, now) {
             return Ok(verdict);
         }
+        let intermediates = &*self.with_own(intermediates);
         let verdict = self.build_path(end_entity, intermediates, now).map_err(|error| match error {
             VerifyError::Webpki(webpki::Error::NameConstraintViolation)
                 if constraints::are_unsupported(end_entity, intermediates, self.roots.anchors()) =>
@@ -224,6 +229,15 @@ impl ClientVerifier {
         })?;
         self.verdicts.insert(chain, verdict.clone());
         Ok(verdict)
+    }
+
+    /// Returns the certificates that a path may lead through: what the client sent, then what the verifier has.
+    fn with_own<'a>(&'a self, presented: &'a [CertificateDer<'a>]) -> Cow<'a, [CertificateDer<'a>]> {
+        if self.intermediates.is_empty() {
+            return Cow::Borrowed(presented);
+        }
+        let all = presented.iter().chain(&self.intermediates);
+        Cow::Owned(all.map(|certificate| CertificateDer::from(certificate.as_ref())).collect())
     }
 
     fn build_path(

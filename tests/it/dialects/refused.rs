@@ -97,7 +97,7 @@ fn an_error_names_the_header_the_byte_and_whose_dialect_it_looks_like() {
     let values = [
         (
             "skipper",
-            std::fs::read_to_string(format!("{}/tests/data/traefik-two.value", env!("CARGO_MANIFEST_DIR")))
+            std::fs::read_to_string(format!("{}/data/traefik-two.value", env!("CARGO_MANIFEST_DIR")))
                 .unwrap(),
         ),
         ("rfc9440", value("rfc9440.client-cert")),
