@@ -45,19 +45,7 @@ fn asking(versions: &[Version]) -> Vec<Finding> {
         if let Err(failure) = &version.first.result {
             // That a version is not spoken is no failure where the other is.
             if *failure != Failure::NotSpoken || told.is_empty() {
-                let hint = match failure {
-                    Failure::Ours(_) => {
-                        ". --ca FILE names the CA of its certificate, and --insecure takes any"
-                    }
-                    Failure::Alert(Alert::UnrecognisedName) => {
-                        ". It has no host of this name: use one of its names"
-                    }
-                    Failure::Alert(Alert::NoApplicationProtocol) => {
-                        ". It has to speak HTTP/1.1 while the doctor looks"
-                    }
-                    _ => "",
-                };
-                let text = format!("nothing is known of {}: {failure}{hint}", version.name);
+                let text = format!("nothing is known of {}: {failure}{}", version.name, hint(failure));
                 findings.push(Finding::new("no-handshake", Severity::Unknown, text));
             }
         }
@@ -172,7 +160,19 @@ fn refusal(failure: &Failure, presented: bool) -> Finding {
             Severity::Note,
             format!("the server most likely insists on a certificate, since {failure}"),
         ),
-        _ => Finding::new("no-answer", Severity::Unknown, failure.to_string()),
+        _ => Finding::new("no-answer", Severity::Unknown, format!("{failure}{}", hint(failure))),
+    }
+}
+
+/// What to do where the certificate is not what failed.
+fn hint(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Ours(_) => {
+            ". --ca FILE names the CA of the server's own certificate, and --insecure takes any"
+        }
+        Failure::Alert(Alert::UnrecognisedName) => ". It has no host of this name: use one of its names",
+        Failure::Alert(Alert::NoApplicationProtocol) => ". It has to speak HTTP/1.1 while the doctor looks",
+        _ => "",
     }
 }
 
