@@ -4,7 +4,11 @@ use percent_encoding::percent_decode_str;
 
 use crate::certificate::Identity;
 use crate::reply::Reply;
+use crate::text::shortened;
 use crate::told::Told;
+
+/// How much of what an echo says is repeated, in characters.
+const MAX_SUMMARY: usize = 500;
 
 /// What the answer tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +52,9 @@ fn told(reply: &Reply) -> Option<Told> {
     if answer.get("doctor")? != "echo" {
         return None;
     }
-    serde_json::from_value(answer.get("told")?.clone()).ok()
+    let mut told: Told = serde_json::from_value(answer.get("told")?.clone()).ok()?;
+    told.summary = shortened(&told.summary, MAX_SUMMARY);
+    Some(told)
 }
 
 /// Whether the certificate, or its SHA-256, is in the text, percent-encoded or not, with JSON's escapes or without.

@@ -76,7 +76,7 @@ impl Identity {
                 "the certificate was issued by {}, and the CAs that the server names are {}; browsers and Java then \
                  present none at all",
                 self.issuer,
-                and(&ca_names(asked))
+                some_ca_names(asked, "and")
             )
         })
     }
@@ -117,6 +117,15 @@ fn defects(identity: &ClientIdentity, now: SystemTime) -> Vec<String> {
         defects.push(defect.to_owned());
     }
     defects
+}
+
+/// The CAs that a server names, for people: some have hundreds.
+pub(crate) fn some_ca_names(asked: &Asked, last: &str) -> String {
+    let names = ca_names(asked);
+    match names.get(..3).filter(|_| names.len() > 4) {
+        Some(some) => format!("{} {last} {} others", some.join(", "), names.len() - some.len()),
+        None => names.join(&format!(" {last} ")),
+    }
 }
 
 /// The CAs that a server names, as text.

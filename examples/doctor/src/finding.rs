@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::advice::{Problem, ServerKind, cures};
+use crate::text::printable;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,8 @@ const SHOWN: usize = 6;
 
 impl Finding {
     pub(crate) fn new(name: &'static str, severity: Severity, text: impl Into<String>) -> Self {
-        Self { name, severity, text: text.into(), problem: None }
+        // Names of a certificate, and words of the server, are in it.
+        Self { name, severity, text: printable(&text.into()), problem: None }
     }
 
     pub(crate) fn cured_by(self, problem: Problem) -> Self {

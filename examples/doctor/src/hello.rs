@@ -1,10 +1,10 @@
 //! One connection to the server: what it asks for in the handshake, and what it answers to a request.
 
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::ServerCertVerifier;
@@ -21,7 +21,7 @@ use crate::reply::{self, Reply};
 /// How long a server may take to say anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer that is read, in bytes.
-const MAX_REPLY: u64 = 4 << 20;
+const MAX_REPLY: usize = 1 << 20;
 
 /// What the server's CertificateRequest names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,8 +125,11 @@ impl<'a> Client<'a> {
             .map_err(|error| Failure::Ours(error.to_string()))?;
         while tls.is_handshaking() {
             if let Err(error) = tls.complete_io(&mut tcp) {
-                // What was written last may have met a closed connection: the reason can still be read.
-                return Err(last_words(&mut tls, &mut tcp).unwrap_or_else(|| failure(&error)));
+                return Err(match failure(&error) {
+                    // What was written last may have met a closed connection: the reason can still be read.
+                    silent @ Failure::Silent(_) => last_words(&mut tls, &mut tcp).unwrap_or(silent),
+                    failure => failure,
+                });
             }
         }
         *handshake = tls.handshake_kind();
@@ -134,17 +137,16 @@ impl<'a> Client<'a> {
         // Under TLS 1.3 a server refuses a certificate when the request is already on its way.
         let mut stream = rustls::Stream::new(&mut tls, &mut tcp);
         let written = stream.write_all(reply::request(self.target, headers).as_bytes());
-        let mut answer = Vec::new();
-        let read = stream.take(MAX_REPLY).read_to_end(&mut answer);
+        let (read, answer) = read(&mut stream);
         if let Some(reply) = Reply::parse(&answer) {
             return Ok(reply);
         }
         match (read, written) {
-            (Err(error), _) | (Ok(_), Err(error)) => Err(failure(&error)),
-            (Ok(_), Ok(())) if answer.is_empty() => {
+            (Err(error), _) | (Ok(()), Err(error)) => Err(failure(&error)),
+            (Ok(()), Ok(())) if answer.is_empty() => {
                 Err(Failure::Silent("it closed the connection".to_owned()))
             }
-            (Ok(_), Ok(())) => Err(Failure::Ours("its answer is not HTTP/1.1".to_owned())),
+            (Ok(()), Ok(())) => Err(Failure::Ours("its answer is not HTTP/1.1".to_owned())),
         }
     }
 
@@ -162,6 +164,20 @@ impl<'a> Client<'a> {
         }
         Err(last)
     }
+}
+
+/// Reads an answer to its end, or as much of it as comes in time.
+fn read(stream: &mut impl io::Read) -> (io::Result<()>, Vec<u8>) {
+    let started = Instant::now();
+    let (mut answer, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    while answer.len() < MAX_REPLY && started.elapsed() < PATIENCE && !reply::is_whole(&answer) {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(&buffer[..length]),
+            Err(error) => return (Err(error), answer),
+        }
+    }
+    (Ok(()), answer)
 }
 
 /// What the server said before it closed a connection to which no more can be written.

@@ -24,8 +24,8 @@ p { margin: .5rem 0; overflow-wrap: anywhere; }
 .good { color: var(--good); } .bad { color: var(--bad); } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-th { width: 13rem; font-weight: 600; }
-code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
+th { width: 17rem; font-weight: 600; }
+code { font: .9em ui-monospace, monospace; display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 summary { cursor: pointer; }
 @media (max-width: 36rem) { th, td { display: block; width: auto; } td { border-top: 0; padding-top: 0; } }
 ";
@@ -36,8 +36,8 @@ pub(crate) fn page(arrived: &Arrived) -> String {
     match told.best() {
         Some((fit, client)) => client_section(&mut body, fit, client),
         None => {
-            body.push_str("<h1>No client certificate arrived</h1>\n");
-            let _ = writeln!(body, "<p>{}.</p>", html(&told.summary));
+            body.push_str("<h1>You are nobody here</h1>\n");
+            let _ = writeln!(body, "<p>{}.</p>", html(told.summary.trim_end_matches('.')));
         }
     }
     forged_section(&mut body, arrived);
@@ -48,7 +48,7 @@ pub(crate) fn page(arrived: &Arrived) -> String {
     }
     table(&mut body, told.fits.iter().map(|fit| (fit.dialect.clone(), in_words(fit))));
     let count = told.others.len();
-    let _ = writeln!(body, "<details><summary>What readers of the other {count} dialects say</summary>");
+    let _ = writeln!(body, "<details><summary>What a reader of each other dialect says ({count})</summary>");
     table(&mut body, told.others.iter().map(|other| (other.dialect.clone(), other.reader_says.clone())));
     body.push_str("</details>\n");
 
@@ -95,7 +95,7 @@ fn forged_section(body: &mut String, arrived: &Arrived) {
         names.join(", ")
     };
     if told.unexpected.is_empty() {
-        body.push_str("<p>Nothing: no header that only another reader would believe.</p>\n");
+        body.push_str("<p>No header that only another reader would believe.</p>\n");
     } else {
         let _ = writeln!(
             body,
@@ -133,7 +133,7 @@ fn in_words(fit: &Fit) -> String {
     let verdict = match (client.verified, client.verdict.as_deref()) {
         (Some(true), _) => "verified",
         (Some(false), Some(verdict)) => verdict,
-        _ => "no word on whether it was verified",
+        _ => "this reader knows no verdict",
     };
     format!("{who}: {verdict}")
 }
@@ -200,7 +200,9 @@ mod tests {
         }
         let nobody = super::page(&arrived(http::HeaderMap::new()));
         assert!(
-            nobody.contains("No client certificate arrived") && nobody.contains("A browser forges nothing")
+            nobody.contains("You are nobody here")
+                && nobody.contains("no header of any dialect")
+                && nobody.contains("A browser forges nothing")
         );
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::advice::ServerKind;
 use crate::args::ProbeArgs;
-use crate::certificate::{Identity, ca_names, scheme_names};
+use crate::certificate::{Identity, ca_names, scheme_names, some_ca_names};
 use crate::diagnosis::{self, Forgery};
 use crate::finding::{self, Finding};
 use crate::forged;
@@ -159,11 +159,9 @@ impl Version {
             (None, true) => text.push_str("asks for no certificate"),
             (None, false) => {}
             (Some(asked), _) => {
-                let cas = ca_names(asked);
-                let named = match cas.len() {
-                    0 => "of any CA: it names none".to_owned(),
-                    1..=4 => format!("of {}", cas.join(" or ")),
-                    more => format!("of {} or one of {} other CAs", cas[..3].join(", "), more - 3),
+                let named = match asked.cas.is_empty() {
+                    true => "of any CA: it names none".to_owned(),
+                    false => format!("of {}", some_ca_names(asked, "or")),
                 };
                 text.push_str(&format!(
                     "asks for a certificate {named}\n         signed with {}",
@@ -173,8 +171,8 @@ impl Version {
         }
         match &self.first.result {
             Ok(reply) => text.push_str(&format!("\n         answers with {}", reply.status)),
-            Err(failure) if text.ends_with("  ") => text.push_str(&failure.to_string()),
-            Err(failure) => text.push_str(&format!("\n         {failure}")),
+            Err(failure) if text.ends_with("  ") => text.push_str(&printable(&failure.to_string())),
+            Err(failure) => text.push_str(&format!("\n         {}", printable(&failure.to_string()))),
         }
         text.push('\n');
         text

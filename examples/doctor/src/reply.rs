@@ -10,6 +10,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// Bytes of the body, chunks and all.
+    received: usize,
 }
 
 pub(crate) fn request(target: &Target, headers: &[(String, String)]) -> String {
@@ -24,6 +26,18 @@ pub(crate) fn request(target: &Target, headers: &[(String, String)]) -> String {
     }
     request.push_str("\r\n");
     request
+}
+
+/// Whether this is all of an answer, for servers that keep the connection open all the same.
+pub(crate) fn is_whole(answer: &[u8]) -> bool {
+    match Reply::parse(answer) {
+        Some(reply) if reply.is_chunked() => answer.ends_with(b"\r\n0\r\n\r\n"),
+        Some(reply) => {
+            let length = reply.header("content-length").and_then(|length| length.parse().ok());
+            length.is_some_and(|length: usize| reply.received >= length)
+        }
+        None => false,
+    }
 }
 
 impl Reply {
@@ -42,11 +56,14 @@ impl Reply {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let chunked = headers.iter().any(|(name, value)| {
-            name == "transfer-encoding" && value.to_ascii_lowercase().contains("chunked")
-        });
-        let body = if chunked { unchunked(body) } else { body.to_vec() };
-        Some(Self { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+        let mut reply = Self { status, headers, body: String::new(), received: body.len() };
+        let body = if reply.is_chunked() { unchunked(body) } else { body.to_vec() };
+        reply.body = String::from_utf8_lossy(&body).into_owned();
+        Some(reply)
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.header("transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -101,6 +118,19 @@ mod tests {
         assert_eq!((reply.status, reply.body.as_str()), (400, "ab\r\ncde"));
         let cut = Reply::parse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nab").unwrap();
         assert_eq!(cut.body, "ab");
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_says_so() {
+        let whole: [&[u8]; 2] = [
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ];
+        for answer in whole {
+            assert!(is_whole(answer));
+            assert!((0..answer.len()).all(|end| !is_whole(&answer[..end])));
+        }
+        assert!(!is_whole(b"HTTP/1.1 200 OK\r\n\r\nup to the end"));
     }
 
     #[test]

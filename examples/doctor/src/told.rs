@@ -26,7 +26,8 @@ pub(crate) struct Told {
     pub(crate) fits: Vec<Fit>,
     /// What readers of the other dialects say.
     pub(crate) others: Vec<Other>,
-    /// Headers that some reader believes, and that belong to no dialect that fits.
+    /// Headers that some reader believes, and that belong to no dialect that fits. Those that the probe forged are not
+    /// here again.
     pub(crate) unexpected: Vec<String>,
     pub(crate) forged: Forged,
 }
@@ -59,6 +60,8 @@ pub(crate) struct Client {
 pub(crate) struct Other {
     pub(crate) dialect: String,
     pub(crate) reader_says: String,
+    /// Whether there are headers of this dialect's, which it would not have written.
+    pub(crate) malformed: bool,
 }
 
 /// The headers that a probe has forged, as they were sent.
@@ -83,11 +86,17 @@ impl Told {
                     expected.extend(names);
                     told.fits.push(fit);
                 }
-                Err(reader_says) => told.others.push(Other { dialect: (*name).to_owned(), reader_says }),
+                Err(error) => told.others.push(Other {
+                    dialect: (*name).to_owned(),
+                    reader_says: error.to_string(),
+                    malformed: matches!(error, ForwardedClientCertError::Malformed(_)),
+                }),
             }
         }
+        told.others.sort_by_key(|other| !other.malformed);
         let unexpected = headers.keys().filter(|name| is_known(name.as_str()) && !expected.contains(name));
-        told.unexpected = unexpected.map(ToString::to_string).collect();
+        let unexpected = unexpected.map(ToString::to_string);
+        told.unexpected = unexpected.filter(|name| !told.forged.arrived.contains(name)).collect();
         told.summary = told.sum_up();
         told
     }
@@ -100,8 +109,7 @@ impl Told {
     }
 
     fn sum_up(&self) -> String {
-        let malformed =
-            self.others.iter().find(|other| !other.reader_says.starts_with("no client certificate"));
+        let malformed = self.others.iter().find(|other| other.malformed);
         match (self.best(), self.fits.first(), malformed) {
             (Some((_, client)), ..) => {
                 let with_client = self.fits.iter().filter(|fit| fit.client.is_some());
@@ -121,10 +129,7 @@ impl Told {
                 fit.remark.as_deref().unwrap_or("there is none")
             ),
             (None, None, Some(other)) => {
-                format!(
-                    "No client certificate arrived that can be read; as {}: {}",
-                    other.dialect, other.reader_says
-                )
+                format!("What arrived can't be read: as {}, {}", other.dialect, other.reader_says)
             }
             (None, None, None) => {
                 "No client certificate arrived: there is no header of any dialect".to_owned()
@@ -138,7 +143,7 @@ impl Fit {
     fn of(
         dialect: &str,
         outcome: Result<ForwardedClientCert<AnyDialect>, ForwardedClientCertError>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ForwardedClientCertError> {
         use ForwardedClientCertError as E;
         match outcome {
             Ok(client) => {
@@ -147,7 +152,7 @@ impl Fit {
             Err(error @ (E::NotPresented | E::Withheld { .. })) => {
                 Ok(Self { dialect: dialect.to_owned(), client: None, remark: Some(error.to_string()) })
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -264,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn what_can_not_be_read_is_said_first() {
+        let told =
+            Told::of(&HeaderMap::from_iter([("client-cert".parse().unwrap(), "MAA=".parse().unwrap())]));
+        assert!(told.summary.starts_with("What arrived can't be read: as rfc9440, "), "{}", told.summary);
+        assert!(told.others[0].malformed && !told.others[1].malformed);
+        assert_eq!(told.unexpected, ["client-cert"]);
+    }
+
+    #[test]
     fn forged_headers_are_told_from_stripped_ones() {
         let (mut headers, _) = written("rfc9440", VerifyStatus::Success);
         headers.insert(ANNOUNCEMENT, "ssl_client_cert, x-client-cert".parse().unwrap());
@@ -272,6 +286,6 @@ mod tests {
         let told = Told::of(&headers);
         assert_eq!(told.forged.arrived, ["ssl_client_cert"]);
         assert_eq!(told.forged.stripped, ["x-client-cert"]);
-        assert_eq!(told.unexpected, ["ssl_client_cert", "x-remote-user"]);
+        assert_eq!(told.unexpected, ["x-remote-user"]);
     }
 }
