@@ -21,7 +21,7 @@ pub(crate) struct Identity {
     pub(crate) key: Arc<CertifiedKey>,
     pub(crate) subject: String,
     pub(crate) issuer: String,
-    /// Hexadecimal, without colons.
+    /// Hexadecimal.
     pub(crate) sha256: String,
     /// The beginning of its base64, as long as a line of PEM: enough to find it by.
     pub(crate) base64_start: String,
@@ -61,7 +61,7 @@ impl Identity {
             key: Arc::new(key),
             subject: named(identity.subject().as_str()),
             issuer: named(identity.issuer().as_str()),
-            sha256: plain_hex(&Fingerprint::of(&leaf).to_string()),
+            sha256: Fingerprint::of(&leaf).to_string(),
             base64_start,
             issuers,
             defects: defects(&identity, SystemTime::now()),
@@ -95,10 +95,6 @@ impl Identity {
 /// What a name says, with something to read where it is empty.
 fn named(name: &str) -> String {
     if name.is_empty() { "(an empty name)".to_owned() } else { printable(name) }
-}
-
-fn plain_hex(fingerprint: &str) -> String {
-    fingerprint.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase()
 }
 
 fn defects(identity: &ClientIdentity, now: SystemTime) -> Vec<String> {

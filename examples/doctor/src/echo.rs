@@ -109,15 +109,10 @@ fn say(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tower_client_cert::dialect::{AnyDialect, Dialect as _, Outgoing, VerifyStatus};
 
-    fn arrived(headers: &[(&str, &[u8])]) -> Arrived {
-        let mut request = http::Request::get("/a?b");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        Arrived::new("127.0.0.1:1".to_owned(), &request.body(()).unwrap().into_parts().0)
-    }
+    use super::*;
+    use crate::certificate::tests::identity;
 
     #[test]
     fn browsers_get_a_page_and_programs_json() {
@@ -129,18 +124,20 @@ mod tests {
 
     #[test]
     fn all_that_arrived_is_told_and_nothing_moves_the_cursor() {
-        let request = arrived(&[
-            ("x-forwarded-client-cert", b"Hash=00;Subject=\"CN=\xe2\x80\xae\""),
-            ("ssl_client_verify", b"doctor-forged-1-2-"),
-        ]);
+        let mallory = identity("mallory\u{202e}", |_| {});
+        let mut request = http::Request::get("/a?b").body(()).unwrap();
+        let outgoing = Outgoing::new(&mallory.key.cert, VerifyStatus::Success);
+        "rfc9440".parse::<AnyDialect>().unwrap().encode(&outgoing, request.headers_mut());
+        request.headers_mut().insert("ssl_client_verify", "doctor-forged-1-2-\t".parse().unwrap());
+        request.headers_mut().insert("x-remote-user", "root".parse().unwrap());
+        let request = Arrived::new("127.0.0.1:1".to_owned(), &request.into_parts().0);
         let json = request.json();
         assert_eq!((&json["doctor"], &json["request"]), (&json!("echo"), &json!("GET /a?b")));
         assert_eq!(json["told"]["forged"]["arrived"], json!(["ssl_client_verify"]));
-        assert_eq!(json["headers"][1], json!(["ssl_client_verify", "doctor-forged-1-2-"]));
+        assert_eq!(json["headers"][1], json!(["ssl_client_verify", "doctor-forged-1-2-\\u{9}"]));
         let text = request.text();
-        assert!(
-            text.contains("forged headers arrived: ssl_client_verify") && !text.contains('\u{202e}'),
-            "{text}"
-        );
+        assert!(text.contains("CN=mallory\\u{202e}") && !text.contains('\u{202e}'), "{text}");
+        assert!(text.contains("forged headers arrived: ssl_client_verify\n"), "{text}");
+        assert!(text.contains("no dialect that fits: x-remote-user\n"), "{text}");
     }
 }

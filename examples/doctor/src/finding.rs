@@ -113,6 +113,12 @@ mod tests {
         assert_eq!(status(&[unknown, fault, note]), 1);
     }
 
+    /// They come from servers, and from certificates.
+    #[test]
+    fn no_words_move_the_cursor() {
+        assert_eq!(Finding::new("refused", Severity::Fault, "CN=\u{1b}[2J").text, "CN=\\u{1b}[2J");
+    }
+
     #[test]
     fn people_get_some_lines_and_programs_all() {
         let names: Vec<String> = (0..9).map(|number| format!("client-cert-{number}")).collect();
