@@ -73,9 +73,14 @@ impl ServerKind {
                     "# in the DownstreamTlsContext",
                     "common_tls_context: { validation_context: { trusted_ca: { filename: client-ca.pem } } }",
                 ],
-                Self::Caddy => {
-                    &["tls { client_auth { mode verify_if_given; trust_pool file client-ca.pem } }"]
-                }
+                Self::Caddy => &[
+                    "tls {",
+                    "    client_auth {",
+                    "        mode verify_if_given",
+                    "        trust_pool file client-ca.pem",
+                    "    }",
+                    "}",
+                ],
                 Self::TowerClientCert => &[
                     "--client-auth RequestClientCert",
                     "ClientAuthPolicy::RequestClientCert.verifier() // in a program of yours",
@@ -121,7 +126,10 @@ impl ServerKind {
                 Self::Skipper => &["dropRequestHeader(\"X-Forwarded-Tls-Client-Cert\") -> \
                      dropRequestHeader(\"X-Forwarded-Tls-Client-Cert-Verify\") -> tlsPassClientCertificates()"],
             },
-            Problem::Forged(names) => return names.iter().map(|name| self.drop(name)).collect(),
+            Problem::Forged(names) => {
+                let list = (self == Self::Envoy).then(|| "request_headers_to_remove:".to_owned());
+                return list.into_iter().chain(names.iter().map(|name| self.drop(name))).collect();
+            }
         };
         lines.iter().map(|line| (*line).to_owned()).collect()
     }
@@ -131,7 +139,7 @@ impl ServerKind {
         match self {
             Self::Nginx => format!("proxy_set_header {name} \"\";"),
             Self::Haproxy => format!("http-request del-header {name}"),
-            Self::Envoy => format!("request_headers_to_remove: [\"{name}\"]"),
+            Self::Envoy => format!("- {name:?}"),
             Self::Caddy => format!("header_up -{name}"),
             Self::TowerClientCert => {
                 format!(
@@ -139,7 +147,7 @@ impl ServerKind {
                 )
             }
             Self::Go => format!("r.Out.Header.Del({name:?})"),
-            Self::Skipper => format!("dropRequestHeader({name:?})"),
+            Self::Skipper => format!("dropRequestHeader({name:?}) ->"),
         }
     }
 }

@@ -39,17 +39,16 @@ pub(crate) fn diagnose(
 
 /// Whether the server asks at all.
 fn asking(versions: &[Version]) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let told: Vec<&Version> = versions.iter().filter(|version| version.first.tells()).collect();
-    for version in versions.iter().filter(|version| !version.first.tells()) {
-        if let Err(failure) = &version.first.result {
-            // That a version is not spoken is no failure where the other is.
-            if *failure != Failure::NotSpoken || told.is_empty() {
-                let text = format!("nothing is known of {}: {failure}{}", version.name, hint(failure));
-                findings.push(Finding::new("no-handshake", Severity::Unknown, text));
-            }
+    let mut findings = merged(versions, |version| match &version.first.result {
+        // That a version is not spoken is no failure where the other is.
+        Err(Failure::NotSpoken) if !told.is_empty() => Vec::new(),
+        Err(failure) if !version.first.tells() => {
+            let text = format!("{failure}{}", hint(failure));
+            vec![Finding::new("no-handshake", Severity::Unknown, text)]
         }
-    }
+        _ => Vec::new(),
+    });
     let (asking, silent): (Vec<&Version>, Vec<&Version>) =
         told.into_iter().partition(|version| version.first.asked.is_some());
     match (asking.is_empty(), silent.is_empty()) {
@@ -270,14 +269,13 @@ fn resumption(first: &Reply, second: &Visit, identity: &Identity) -> Finding {
 fn forged(forgeries: &[Forgery]) -> Option<Finding> {
     let mut tried = Vec::new();
     let mut names: Vec<String> = Vec::new();
-    let mut number = 0;
     for forgery in forgeries {
         if let Check::Arrived { tried: all, arrived } = &forgery.check {
             let whose =
                 if forgery.with_certificate { "with the certificate" } else { "without a certificate" };
             tried.push(format!("{} of {all} from a client {whose}", arrived.len()));
-            number = *all;
-            names.extend(arrived.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+            let new: Vec<String> = arrived.iter().filter(|name| !names.contains(name)).cloned().collect();
+            names.extend(new);
         }
     }
     if !names.is_empty() {
@@ -287,7 +285,7 @@ fn forged(forgeries: &[Forgery]) -> Option<Finding> {
         return Some(Finding::new("forged", Severity::Fault, text).cured_by(Problem::Forged(names)));
     }
     if !tried.is_empty() {
-        let text = format!("none of {number} forged headers reaches the backend: {}", and(&tried));
+        let text = format!("no forged header reaches the backend: {}", and(&tried));
         return Some(Finding::new("none-forged", Severity::Fine, text));
     }
     let reason = match &forgeries.last()?.check {

@@ -53,9 +53,9 @@ impl Finding {
         let mut text = format!("{:<8}{}\n", self.severity.name(), self.text);
         let cures = self.problem.as_ref().map(|problem| cures(kind, problem)).unwrap_or_default();
         for (kind, lines) in &cures {
-            // All servers, a line for each, unless it is known which it is.
+            // All servers, with two lines for each, unless it is known which it is.
             let shown =
-                if cures.len() > 1 && matches!(self.problem, Some(Problem::Forged(_))) { 1 } else { SHOWN };
+                if cures.len() > 1 && matches!(self.problem, Some(Problem::Forged(_))) { 2 } else { SHOWN };
             for (index, line) in lines.iter().take(shown).enumerate() {
                 let name = if index == 0 { format!("{}:", kind.name()) } else { String::new() };
                 text.push_str(&format!("        {name:<12}{line}\n"));

@@ -93,5 +93,6 @@ mod tests {
         );
         assert_eq!(found(&text, "ab"), [7, 12]);
         assert_eq!(found("doctor-forged-ab", "ab"), [0; 0]);
+        assert_eq!(found("5-minute cache", "ab"), [0; 0]);
     }
 }

@@ -94,9 +94,10 @@ fn forged_section(body: &mut String, arrived: &Arrived) {
         let names: Vec<String> = names.iter().map(|name| format!("<code>{}</code>", html(name))).collect();
         names.join(", ")
     };
-    if told.unexpected.is_empty() {
+    if told.unexpected.is_empty() && told.forged.arrived.is_empty() {
         body.push_str("<p>No header that only another reader would believe.</p>\n");
-    } else {
+    }
+    if !told.unexpected.is_empty() {
         let _ = writeln!(
             body,
             "<p class=\"bad\">Headers that some reader of client certificates believes, and that belong to no dialect \
@@ -182,6 +183,13 @@ mod tests {
     }
 
     #[test]
+    fn so_are_words_of_a_reader() {
+        let mut nobody = arrived(http::HeaderMap::new());
+        nobody.told.summary = "<script>".to_owned();
+        assert!(page(&nobody).contains("<p>&lt;script&gt;.</p>"));
+    }
+
+    #[test]
     fn it_says_who_and_whether_verified_and_what_was_stripped() {
         let alice = identity("alice", |_| {});
         let mut headers = http::HeaderMap::new();
@@ -198,9 +206,11 @@ mod tests {
         ] {
             assert!(page.contains(shown), "{shown} not in {page}");
         }
+        assert!(!page.contains("No header that only"));
         let nobody = super::page(&arrived(http::HeaderMap::new()));
         assert!(
             nobody.contains("You are nobody here")
+                && nobody.contains("No header that only")
                 && nobody.contains("no header of any dialect")
                 && nobody.contains("A browser forges nothing")
         );
