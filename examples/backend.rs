@@ -50,7 +50,7 @@ fn range(text: &str) -> Result<IpNet, String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(std::io::stderr).init();
     let args = Args::parse();
     let trusted = args.trusted_proxy.into_iter().fold(TrustedProxies::none(), TrustedProxies::ip_range);
     let app = Router::new().fallback(answer).layer(ForwardedClientCertLayer::new(args.dialect, trusted));
@@ -91,7 +91,7 @@ fn certificate(client: &ForwardedClientCert<AnyDialect>) -> Value {
         "status": client.status().map(ToString::to_string),
         "verified_by_proxy": client.is_verified_by_proxy(),
         "details": {
-            "sha256": details.hash.map(|hash| Fingerprint::from(hash).to_string()),
+            "sha256": details.hash.map(|hash| hash.to_string()),
             "subject": details.subject,
             "issuer": details.issuer,
             "serial_number": details.serial_number,

@@ -35,7 +35,7 @@
 //! # async fn proxy() {}
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! rustls::crypto::ring::default_provider().install_default().expect("the only one of the process");
+//! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only one of the process");
 //!
 //! let chain = CertificateDer::pem_file_iter("server.pem")?.collect::<Result<_, _>>()?;
 //! let key = PrivateKeyDer::from_pem_file("server.key")?;
@@ -141,7 +141,7 @@
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
 //! | `tonic` | | tonic 0.14 on a [`TlsListener`], and [`AdoptConnectInfoLayer`] for tonic's own TLS |
 //! | `tracing` | yes | warnings, events and spans |
-//! | `x509` | | [`identity`] and [`authorize`], and the names in dialects that carry them |
+//! | `x509` | | [`identity`] and [`authorize`]; it brings no other crate |
 //!
 //! A backend that only reads headers does without all of them, and gets neither rustls nor tokio.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -169,6 +169,12 @@ mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 mod x509;
+
+/// What real peers made of it: a page of the documentation, and no code.
+///
+#[doc = include_str!("docs/peers.md")]
+#[cfg(doc)]
+pub mod peers {}
 
 #[cfg(feature = "x509")]
 pub use authorize::{RequireClientCert, RequireClientCertLayer, Rule};

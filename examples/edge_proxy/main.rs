@@ -37,7 +37,9 @@ use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser as _};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::args::{Args, BackendAddress};
 use crate::demo::Demonstration;
@@ -71,12 +73,16 @@ async fn main() -> ExitCode {
     if let Err(problem) = args.check() {
         Args::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = filter.parse().unwrap_or_else(|error| {
+        eprintln!(
+            "edge_proxy: RUST_LOG is {filter:?}, which is not understood ({error}): logging at level info"
+        );
+        Targets::new().with_default(LevelFilter::INFO)
+    });
+    let layer =
+        tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     match run(args).await {
         Ok(code) => code,
         Err(error) => {

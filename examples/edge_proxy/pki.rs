@@ -53,7 +53,7 @@ impl Pki {
 
         let ca = authority("throw-away CA")?;
         let ca_file = folder.path().join("ca.pem");
-        write(&ca_file, &ca.pem())?;
+        write(&ca_file, &pem("CERTIFICATE", ca.der()))?;
 
         let names = vec![
             "localhost".to_owned(),
@@ -111,14 +111,18 @@ fn issue(
 
     let cert_file = folder.join(format!("{name}.pem"));
     let key_file = folder.join(format!("{name}.key"));
-    write(&cert_file, &certificate.pem())?;
-    write(&key_file, &key.serialize_pem())?;
+    write(&cert_file, &pem("CERTIFICATE", certificate.der()))?;
+    write(&key_file, &pem("PRIVATE KEY", key.serialized_der()))?;
     Ok(Identity {
         certificate: certificate.der().clone(),
         key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         cert_file,
         key_file,
     })
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    pem::encode(&pem::Pem::new(label, der))
 }
 
 fn empty_crl(ca: &Authority) -> Result<CertificateRevocationListDer<'static>, PkiError> {

@@ -9,7 +9,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::glob::Glob;
 use super::rule_error::RuleErrorKind;
-use crate::identity::{Sha256, SpiffeId, check_hostname, is_trust_domain};
+use crate::identity::{SpiffeId, check_hostname, is_trust_domain};
+use crate::x509::Fingerprint;
 
 /// Sorted, for binary search.
 #[derive(Clone, Debug)]
@@ -145,22 +146,10 @@ impl SpiffePattern {
     }
 }
 
-/// 64 hexadecimal digits, with colons between the bytes or without, or base64 as in `pin-sha256`.
-pub(super) fn hash(text: &str) -> Result<Sha256, RuleErrorKind> {
-    let bytes = if text.contains(':') {
-        text.split(':').map(hex_byte).collect::<Option<Vec<u8>>>()
-    } else if text.len() == 64 {
-        text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(hex_byte)).collect()
-    } else {
-        STANDARD.decode(text).ok()
-    };
-    let hash = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    hash.map(Sha256::from_bytes).ok_or(RuleErrorKind::Hash)
-}
-
-fn hex_byte(pair: &str) -> Option<u8> {
-    let digits = pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits.then(|| u8::from_str_radix(pair, 16).ok())?
+/// As [`Fingerprint`] parses, or base64 as in `pin-sha256`.
+pub(super) fn hash(text: &str) -> Result<Fingerprint, RuleErrorKind> {
+    let base64 = || STANDARD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    text.parse().ok().or_else(|| base64().map(Fingerprint::from)).ok_or(RuleErrorKind::Hash)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use super::lists::{Hosts, Networks, Sorted, SpiffePattern, Texts, hash};
 use super::rule_error::{RuleError, RuleErrorKind};
 use super::uri_glob::UriGlob;
-use crate::identity::{ClientIdentity, DistinguishedName, Sha256, Uri, is_trust_domain};
+use crate::identity::{ClientIdentity, DistinguishedName, Uri, is_trust_domain};
+use crate::x509::Fingerprint;
 
 /// Whom to let in, by the certificate.
 ///
@@ -40,8 +41,8 @@ pub(super) enum Node {
     SpiffeTrustDomain(Texts),
     SpiffeId(Box<[SpiffePattern]>),
     SanIp(Networks),
-    Fingerprint(Sorted<Sha256>),
-    Spki(Sorted<Sha256>),
+    Fingerprint(Sorted<Fingerprint>),
+    Spki(Sorted<Fingerprint>),
     All(Box<[Rule]>),
     Any(Box<[Rule]>),
     Not(Box<Rule>),

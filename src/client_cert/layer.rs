@@ -133,7 +133,7 @@ impl<D> ClientCertLayer<D> {
 
     /// Log an event for each request, at level `info`: the names and sizes of the headers it came with, which of them
     /// were removed, and what was written. No value is logged, and of the certificate its SHA-256, its verification
-    /// and, with feature `x509`, its subject. For debugging, as Skipper's `logHeader()` is.
+    /// and its subject. For debugging, as Skipper's `logHeader()` is.
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn log_headers(self) -> Self {

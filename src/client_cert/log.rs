@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::peer::PeerCertificates;
 use crate::strip::{OwnedHeaders, Received};
-use crate::x509::Fingerprint;
+use crate::x509::{Certificate, Fingerprint, Name};
 
 /// A client may send some 60 KB of names.
 const MAX_LENGTH: usize = 2 * 1024;
@@ -59,14 +59,7 @@ fn describe(peer: &PeerCertificates) -> String {
     format!("sha256:{} {}{}", Fingerprint::of(end_entity), peer.verification(), subject(end_entity))
 }
 
-#[cfg(feature = "x509")]
 fn subject(certificate: &CertificateDer<'_>) -> String {
-    let parsed = x509_parser::parse_x509_certificate(certificate).ok();
-    let name = parsed.map(|(_, parsed)| crate::x509::name::rfc4514(parsed.subject()));
-    name.map_or_else(String::new, |name| format!(" {}", crate::telemetry::printable(name)))
-}
-
-#[cfg(not(feature = "x509"))]
-fn subject(_: &CertificateDer<'_>) -> &'static str {
-    ""
+    let name = Certificate::read(certificate).ok().and_then(|certificate| Name::read(certificate.subject));
+    name.map_or_else(String::new, |name| format!(" {}", crate::telemetry::printable(name.rfc4514())))
 }

@@ -48,7 +48,6 @@ impl AnyDialect {
         "traefik",
         "traefik-2.9.1",
         "tower-client-cert",
-        #[cfg(feature = "x509")]
         "traefik-info",
         "rfc9440",
         "envoy",

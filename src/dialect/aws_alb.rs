@@ -2,10 +2,9 @@
 
 use http::{HeaderMap, HeaderName};
 
+use super::certificate::Certificate;
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
-#[cfg(feature = "x509")]
-use super::encoding::insert_text;
-use super::encoding::{decode_percent_pem, insert, percent_pem};
+use super::encoding::{decode_percent_pem, insert, insert_text, percent_pem};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
 /// The load balancer's two modes, which write two sets of headers.
@@ -26,8 +25,8 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// x-amzn-mtls-clientcert-validity: NotBefore=2023-09-21T01:50:17Z;NotAfter=2024-09-20T01:50:17Z
 /// ```
 ///
-/// [`verify`](Self::verify) writes the first of these, and the others with feature `x509`. The others are not read:
-/// [`details`](ForwardedCert::details) are the certificate's own, and a request without it is one without a certificate.
+/// [`verify`](Self::verify) writes all of these, and reads the first: [`details`](ForwardedCert::details) are the
+/// certificate's own, and a request without it is one without a certificate.
 /// In the names a delimiter that is part of a value is written as `\2C`, where AWS may write `\,`: the same name.
 ///
 /// Neither mode sends an empty value, so one is an error.
@@ -85,19 +84,17 @@ impl Dialect for AwsAlb {
     }
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
-        let [chain, leaf, _names @ ..] = &NAMES;
+        let [chain, leaf, names @ ..] = &NAMES;
         let Some(first) = client.certificates.get(..1) else { return };
         match self.mode {
             Mode::Passthrough => insert(headers, chain, percent_pem(client.certificates)),
             Mode::Verify => {
                 insert(headers, leaf, percent_pem(first));
-                #[cfg(feature = "x509")]
-                if let Some(leaf) = first.first().and_then(|der| super::certificate::Certificate::parse(der))
-                {
-                    let [serial_number, issuer, subject, validity] = _names;
-                    insert(headers, serial_number, leaf.serial_number_hex());
-                    insert_text(headers, issuer, leaf.issuer());
-                    insert_text(headers, subject, leaf.subject());
+                if let Some(leaf) = first.first().and_then(|der| Certificate::parse(der)) {
+                    let [serial_number, issuer, subject, validity] = names;
+                    insert(headers, serial_number, leaf.serial.to_string());
+                    insert_text(headers, issuer, leaf.issuer_text());
+                    insert_text(headers, subject, leaf.subject_text());
                     insert(headers, validity, leaf.validity_text());
                 }
             }

@@ -2,11 +2,14 @@
 
 use rustls_pki_types::CertificateDer;
 
+use super::certificate::{Certificate, printable};
+use crate::x509::Fingerprint;
+
 /// What some dialects say of the client's certificate in words, beside it or instead of it.
 ///
 /// Where the certificate is there ([`ForwardedCert::certificates`](super::ForwardedCert::certificates)), all of this but
-/// [`by`](Self::by) is taken from it, with feature `x509`, and the proxy's words about it are not read; the one that is,
-/// the [`hash`](Self::hash), fits it. Without that feature the names are empty.
+/// [`by`](Self::by) is taken from it, and the proxy's words about it are not read; the one that is, the
+/// [`hash`](Self::hash), fits it.
 ///
 /// Where it is not there, all of this is *told*: text that the proxy wrote, true only if the proxy is, and if its
 /// configuration lets no client write any of it. A hash is told as much as a name is. Envoy, for example, writes names
@@ -16,7 +19,7 @@ use rustls_pki_types::CertificateDer;
 #[non_exhaustive]
 pub struct CertDetails {
     /// The SHA-256 of the certificate's DER, where the dialect has it.
-    pub hash: Option<[u8; 32]>,
+    pub hash: Option<Fingerprint>,
     /// The subject, usually as RFC 2253 has it.
     pub subject: Option<String>,
     /// The issuer, likewise.
@@ -34,26 +37,18 @@ pub struct CertDetails {
 }
 
 impl CertDetails {
-    /// What the certificate says. Nothing, if it is none that can be read: what is accepted is not a matter of features.
-    #[cfg(feature = "x509")]
+    /// What the certificate says. Nothing, if it is none that can be read.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Self {
-        use super::certificate::{Certificate, printable};
-
         let Some(certificate) = Certificate::parse(certificate) else { return Self::default() };
         let text = |text: String| Some(text).filter(|text| !text.is_empty());
         Self {
-            subject: text(certificate.subject()),
-            issuer: text(certificate.issuer()),
-            serial_number: text(certificate.serial_number_hex()),
+            subject: text(certificate.subject_text()),
+            issuer: text(certificate.issuer_text()),
+            serial_number: text(certificate.serial.to_string()),
             validity: Some(certificate.validity_text()),
             uris: certificate.uris().into_iter().filter(|uri| printable(uri)).collect(),
             dns_names: certificate.dns_names().into_iter().filter(|name| printable(name)).collect(),
             ..Self::default()
         }
-    }
-
-    #[cfg(not(feature = "x509"))]
-    pub(super) fn of(_: &CertificateDer<'_>) -> Self {
-        Self::default()
     }
 }

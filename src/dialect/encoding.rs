@@ -293,7 +293,6 @@ pub(super) fn decode_text(headers: &HeaderMap, header: &HeaderName) -> Result<Op
 }
 
 /// Writes such text, unless it is empty.
-#[cfg(feature = "x509")]
 pub(super) fn insert_text(headers: &mut HeaderMap, name: &HeaderName, text: String) {
     if !text.is_empty() {
         insert(headers, name, text);

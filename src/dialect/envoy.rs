@@ -1,16 +1,17 @@
 //! Envoy's `x-forwarded-client-cert`.
 
-use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 
+use super::certificate::Certificate;
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
 use super::encoding::{insert, pem};
-use super::xfcc_element::{self, sha256};
+use super::xfcc_element;
 use super::xfcc_write::Element;
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
+use crate::x509::Fingerprint;
 
 /// `x-forwarded-client-cert`, XFCC for short: one element for each proxy, each with several fields.
 ///
@@ -19,8 +20,7 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing, xfcc, xfcc_json};
 /// ```
 ///
 /// `Hash` is the SHA-256 of the client's certificate. `Cert` is the certificate and `Chain` what it was presented or
-/// verified with, itself included, as percent-encoded PEM. `Subject`, `URI` and `DNS` need feature `x509`. Without a
-/// certificate there is no element, and no word on verification: unverified certificates are written only by
+/// verified with, itself included, as percent-encoded PEM. Without a certificate there is no element, and no word on verification: unverified certificates are written only by
 /// [`ClientCertLayer::forward_unverified`](crate::ClientCertLayer::forward_unverified). Sources: Envoy's
 /// [documentation], `mutateXfccRequestHeader`.
 ///
@@ -87,7 +87,6 @@ pub struct Envoy {
     mode: XfccMode,
     cert: bool,
     chain: bool,
-    #[cfg(feature = "x509")]
     names: Names,
     by: Vec<String>,
     json: bool,
@@ -95,7 +94,6 @@ pub struct Envoy {
     limits: Limits,
 }
 
-#[cfg(feature = "x509")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Names {
     subject: bool,
@@ -127,14 +125,13 @@ pub enum XfccMode {
 static NAMES: [HeaderName; 1] = [HeaderName::from_static("x-forwarded-client-cert")];
 
 impl Envoy {
-    /// `SANITIZE_SET` with `Hash` and `Cert`, and with feature `x509` also `Subject`, `URI` and `DNS`.
+    /// `SANITIZE_SET` with `Hash`, `Cert`, `Subject`, `URI` and `DNS`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             mode: XfccMode::SanitizeSet,
             cert: true,
             chain: false,
-            #[cfg(feature = "x509")]
             names: Names { subject: true, uri: true, dns: true },
             by: Vec::new(),
             json: false,
@@ -163,7 +160,6 @@ impl Envoy {
     }
 
     /// Whether to write `Subject`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn subject(mut self, write: bool) -> Self {
         self.names.subject = write;
@@ -171,7 +167,6 @@ impl Envoy {
     }
 
     /// Whether to write `URI`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn uri(mut self, write: bool) -> Self {
         self.names.uri = write;
@@ -179,7 +174,6 @@ impl Envoy {
     }
 
     /// Whether to write `DNS`.
-    #[cfg(feature = "x509")]
     #[must_use]
     pub fn dns(mut self, write: bool) -> Self {
         self.names.dns = write;
@@ -249,23 +243,16 @@ impl Envoy {
 
     /// What this hop says of the client.
     fn element(&self, leaf: &CertificateDer<'_>, certificates: &[CertificateDer<'_>]) -> Element {
-        let mut hash = String::with_capacity(64);
-        for byte in sha256(leaf) {
-            // `write!` to a string cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        #[cfg_attr(not(feature = "x509"), allow(unused_mut))]
         let mut element = Element {
             by: self.by.clone(),
-            hash,
+            hash: Fingerprint::of(leaf).to_string(),
             cert: if self.cert { pem(leaf) } else { String::new() },
             chain: if self.chain { certificates.iter().map(|der| pem(der)).collect() } else { Vec::new() },
             ..Element::default()
         };
-        #[cfg(feature = "x509")]
-        if let Some(leaf) = super::certificate::Certificate::parse(leaf) {
+        if let Some(leaf) = Certificate::parse(leaf) {
             // A reader that percent-decodes first must find no delimiter either.
-            element.subject = self.names.subject.then(|| leaf.subject().replace('%', "\\25"));
+            element.subject = self.names.subject.then(|| leaf.subject_text().replace('%', "\\25"));
             element.uris = self.names.uri.then(|| leaf.uris());
             element.dns_names = if self.names.dns { leaf.dns_names() } else { Vec::new() };
         }
@@ -341,9 +328,7 @@ impl Dialect for Envoy {
                 Element::from_text(&element).json().into_bytes()
             }
             (false, true) => {
-                #[cfg_attr(not(feature = "x509"), allow(unused_mut))]
                 let mut element = Element::from_json(xfcc_json::objects(&field).ok()?.pop()?);
-                #[cfg(feature = "x509")]
                 if self.names.uri {
                     // In text it is there, if empty.
                     element.uris.get_or_insert_default();

@@ -47,7 +47,6 @@ mod any;
 mod apache;
 mod aws_alb;
 mod base64_der;
-#[cfg(feature = "x509")]
 mod certificate;
 mod decode;
 mod details;
@@ -61,7 +60,6 @@ mod rfc9440;
 mod skipper;
 mod structured;
 mod tower_client_cert;
-#[cfg(feature = "x509")]
 mod traefik_info;
 mod xfcc;
 mod xfcc_element;
@@ -88,7 +86,6 @@ pub use options::ParseDialectError;
 pub use rfc9440::Rfc9440;
 pub use skipper::Skipper;
 pub use tower_client_cert::TowerClientCert;
-#[cfg(feature = "x509")]
 pub use traefik_info::TraefikInfo;
 
 /// One way to spell a client certificate in headers.

@@ -20,7 +20,6 @@ fn shared(dialect: impl Dialect + Send + Sync + 'static) -> Shared {
 
 /// The dialect of this name, told what the options say. `None` if there is none of this name.
 pub(super) fn dialect(name: &str, options: &mut Options<'_>) -> Option<Shared> {
-    #[cfg(feature = "x509")]
     if name == "traefik-info" {
         return Some(shared(super::TraefikInfo::new()));
     }
@@ -107,13 +106,10 @@ fn envoy(options: &mut Options<'_>) -> Envoy {
         envoy = envoy.json();
     }
     envoy = envoy.chain(options.flag("chain")).cert(options.switch("cert", true));
-    #[cfg(feature = "x509")]
-    {
-        envoy = envoy
-            .subject(options.switch("subject", true))
-            .uri(options.switch("uri", true))
-            .dns(options.switch("dns", true));
-    }
+    envoy = envoy
+        .subject(options.switch("subject", true))
+        .uri(options.switch("uri", true))
+        .dns(options.switch("dns", true));
     match options.value("by", "URI", |uri| stays_whole(uri).then(|| uri.to_owned())) {
         Some(uri) => envoy.by(uri),
         None => envoy,

@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName};
 
+use super::certificate::Certificate;
 use super::decode::{DecodeErrorKind, Field, Limits, Shape};
-#[cfg(feature = "x509")]
-use super::encoding::insert_text;
 use super::encoding::{
-    decode_percent_pem, decode_status, decode_text, insert, insert_status, none_is_none, percent_pem,
+    decode_percent_pem, decode_status, decode_text, insert, insert_status, insert_text, none_is_none,
+    percent_pem,
 };
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 
@@ -59,10 +59,9 @@ impl Nginx {
         Self { names: vec![certificate, verify], limits: Limits::new() }
     }
 
-    /// ingress-nginx with `auth-tls-pass-certificate-to-upstream`: `ssl-client-cert`, `ssl-client-verify`, and with
-    /// feature `x509` also `ssl-client-subject-dn` and `ssl-client-issuer-dn`, which are RFC 2253. A delimiter that is
-    /// part of a value is written as `\2C`, where nginx writes `\,`: the same name, and not two to a reader that splits
-    /// at commas.
+    /// ingress-nginx with `auth-tls-pass-certificate-to-upstream`: `ssl-client-cert`, `ssl-client-verify`, and
+    /// `ssl-client-subject-dn` and `ssl-client-issuer-dn`, which are RFC 2253. A delimiter that is part of a value is
+    /// written as `\2C`, where nginx writes `\,`: the same name, and not two to a reader that splits at commas.
     ///
     /// The two names are read only where the certificate is not there, and are then no more than
     /// [told](super::CertDetails).
@@ -91,15 +90,14 @@ impl Dialect for Nginx {
     }
 
     fn encode(&self, client: &Outgoing<'_>, headers: &mut HeaderMap) {
-        let [certificate, verify, _names @ ..] = self.names.as_slice() else { return };
+        let [certificate, verify, names @ ..] = self.names.as_slice() else { return };
         insert_status(headers, verify, &client.status);
         let Some(leaf) = client.certificates.get(..1) else { return };
         insert(headers, certificate, percent_pem(leaf));
-        #[cfg(feature = "x509")]
-        if let [subject, issuer] = _names {
-            if let Some(leaf) = leaf.first().and_then(|der| super::certificate::Certificate::parse(der)) {
-                insert_text(headers, subject, leaf.subject());
-                insert_text(headers, issuer, leaf.issuer());
+        if let [subject, issuer] = names {
+            if let Some(leaf) = leaf.first().and_then(|der| Certificate::parse(der)) {
+                insert_text(headers, subject, leaf.subject_text());
+                insert_text(headers, issuer, leaf.issuer_text());
             }
         }
     }

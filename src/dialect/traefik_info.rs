@@ -1,13 +1,12 @@
 //! `X-Forwarded-Tls-Client-Cert-Info`, as Traefik's `passTLSClientCert.info` writes it.
 
 use http::{HeaderMap, HeaderName};
-use x509_parser::x509::X509Name;
 
 use super::certificate::{Certificate, printable};
 use super::decode::{DecodeErrorKind, only};
 use super::encoding::{insert, percent_encoded};
 use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
-use crate::x509::name;
+use crate::x509::Name;
 
 /// The names in the certificates, for display. **Never decide anything by this header.**
 ///
@@ -74,7 +73,7 @@ impl Dialect for TraefikInfo {
 }
 
 fn fields(certificate: &Certificate<'_>) -> String {
-    let [from, to] = certificate.validity().map(|time| time.timestamp().to_string());
+    let [from, to] = certificate.validity.map(|time| time.since_1970().to_string());
     let mut names = certificate.dns_names();
     names.extend(certificate.emails());
     names.extend(certificate.ip_addresses());
@@ -82,9 +81,9 @@ fn fields(certificate: &Certificate<'_>) -> String {
     names.retain(|name| printable(name));
     let names: Vec<String> = names.iter().map(|name| within_field(name)).collect();
     let fields = [
-        ("Subject", distinguished_name(certificate.subject_name(), true)),
-        ("Issuer", distinguished_name(certificate.issuer_name(), false)),
-        ("SerialNumber", certificate.serial_number_decimal()),
+        ("Subject", distinguished_name(&certificate.subject, true)),
+        ("Issuer", distinguished_name(&certificate.issuer, false)),
+        ("SerialNumber", certificate.serial.decimal()),
         ("NB", from),
         ("NA", to),
         ("SAN", names.join(",")),
@@ -99,7 +98,7 @@ fn within_field(text: &str) -> String {
 }
 
 /// The attributes Traefik knows, by kind and not in their order; of the last two kinds, the last one only, as in Go.
-fn distinguished_name(name: &X509Name<'_>, with_organizational_unit: bool) -> String {
+fn distinguished_name(name: &Name<'_>, with_organizational_unit: bool) -> String {
     const DOMAIN_COMPONENT: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 0x01, 0x19];
     const ORGANIZATIONAL_UNIT: &[u8] = &[0x55, 4, 11];
     const KINDS: [(&str, &[u8]); 8] = [
@@ -118,9 +117,9 @@ fn distinguished_name(name: &X509Name<'_>, with_organizational_unit: bool) -> St
             continue;
         }
         let values = name
-            .iter_attributes()
-            .filter(|attribute| attribute.attr_type().as_bytes() == oid)
-            .filter_map(|attribute| name::text(attribute.attr_value()))
+            .attributes()
+            .filter(|attribute| attribute.oid == oid)
+            .filter_map(|attribute| attribute.value.text())
             .filter(|value| !value.is_empty());
         let values: Vec<String> = match key {
             "SN" | "CN" => values.last().into_iter().collect(),

@@ -1,7 +1,6 @@
 //! One element of `x-forwarded-client-cert`, read: what one proxy says of its client.
 
 use rustls_pki_types::CertificateDer;
-use sha2::{Digest as _, Sha256};
 
 use super::decode::{DecodeErrorKind, Field, Shape};
 use super::encoding::{decode_pem, decode_percent_pem, printable};
@@ -9,6 +8,7 @@ use super::xfcc::Pair;
 use super::xfcc_json::{Member, Value};
 use super::{CertDetails, DecodeError, ForwardedCert};
 use crate::telemetry;
+use crate::x509::Fingerprint;
 
 /// What an element holds.
 #[derive(Default)]
@@ -137,7 +137,7 @@ impl Told {
         }
         let certificates = chain.or(leaf).unwrap_or_default();
         let details = match (certificates.first(), told.hash) {
-            (Some(leaf), Some(hash)) if hash != sha256(leaf) => {
+            (Some(leaf), Some(hash)) if hash != Fingerprint::of(leaf) => {
                 return contradiction("Hash does not fit Cert");
             }
             (Some(leaf), Some(_)) => CertDetails { hash: told.hash, by: told.by, ..CertDetails::of(leaf) },
@@ -196,17 +196,9 @@ impl Rank {
     }
 }
 
-pub(super) fn sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    Sha256::digest(certificate).into()
-}
-
-fn decode_hash(digits: &[u8]) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let (digits, rest) = digits.split_at_checked(64)?;
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
-    }
-    rest.is_empty().then_some(hash)
+/// Reads the hash as Envoy writes it: 64 lower-case digits.
+fn decode_hash(digits: &[u8]) -> Option<Fingerprint> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let plain = digits.len() == 64 && !digits.contains(|char: char| char.is_ascii_uppercase());
+    plain.then(|| digits.parse().ok())?
 }

@@ -279,7 +279,7 @@ mod tests {
                 Ok(Some(cert))
             }
         }
-        let details = CertDetails { hash: Some([7; 32]), ..CertDetails::default() };
+        let details = CertDetails { hash: Some([7; 32].into()), ..CertDetails::default() };
         let read = |details: &CertDetails, status| {
             let everybody = TrustedProxies::none().trust_whoever_can_connect();
             ForwardedClientCertLayer::new(Named(details.clone(), status), everybody)

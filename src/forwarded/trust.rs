@@ -4,13 +4,12 @@ use std::net::IpAddr;
 
 use http::Extensions;
 use ipnet::{IpNet, Ipv4Net};
-#[cfg(feature = "x509")]
 use rustls_pki_types::CertificateDer;
 
 #[cfg(feature = "tracing")]
 use crate::peer::PeerCertificates;
 use crate::peer::TlsConnectInfo;
-use crate::x509::Fingerprint;
+use crate::x509::{Certificate, Fingerprint, GeneralName};
 
 /// The proxies whose headers are believed. None, unless said otherwise.
 ///
@@ -32,11 +31,9 @@ pub struct TrustedProxies {
     whoever_can_connect: bool,
     ranges: Vec<IpNet>,
     fingerprints: Vec<Fingerprint>,
-    #[cfg(feature = "x509")]
     names: Vec<Name>,
 }
 
-#[cfg(feature = "x509")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Name {
     Dns(String),
@@ -77,7 +74,6 @@ impl TrustedProxies {
 
     /// Proxies that connect with a client certificate for this DNS name: one of its subject alternative names, in any
     /// case. The name is taken as it is: `*.example.com` is that of a certificate for `*.example.com`.
-    #[cfg(feature = "x509")]
     pub fn client_cert_dns_name(mut self, name: impl Into<String>) -> Self {
         self.names.push(Name::Dns(name.into()));
         self
@@ -85,7 +81,6 @@ impl TrustedProxies {
 
     /// Proxies that connect with a client certificate for this URI: one of its subject alternative names, byte for
     /// byte. For example a SPIFFE ID.
-    #[cfg(feature = "x509")]
     pub fn client_cert_uri(mut self, uri: impl Into<String>) -> Self {
         self.names.push(Name::Uri(uri.into()));
         self
@@ -122,35 +117,25 @@ impl TrustedProxies {
     }
 
     fn names_a_certificate(&self) -> bool {
-        #[cfg(feature = "x509")]
-        let by_name = !self.names.is_empty();
-        #[cfg(not(feature = "x509"))]
-        let by_name = false;
-        by_name || !self.fingerprints.is_empty()
+        !self.names.is_empty() || !self.fingerprints.is_empty()
     }
 
     fn has_certificate(&self, tls: &TlsConnectInfo) -> bool {
         let Some(peer) = tls.peer_certificates().filter(|peer| peer.is_verified()) else { return false };
         let by_fingerprint =
             !self.fingerprints.is_empty() && self.fingerprints.contains(&Fingerprint::of(peer.end_entity()));
-        #[cfg(feature = "x509")]
         let by_name = !self.names.is_empty() && self.has_name_of(peer.end_entity());
-        #[cfg(not(feature = "x509"))]
-        let by_name = false;
         by_fingerprint || by_name
     }
 
     /// A certificate whose names can't be read has none of ours.
-    #[cfg(feature = "x509")]
     fn has_name_of(&self, certificate: &CertificateDer<'_>) -> bool {
-        use x509_parser::extensions::GeneralName;
-
-        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(certificate) else { return false };
-        let Ok(Some(san)) = certificate.subject_alternative_name() else { return false };
-        san.value.general_names.iter().any(|san| {
+        let Ok(certificate) = Certificate::read(certificate) else { return false };
+        let Ok(alt_names) = certificate.alt_names() else { return false };
+        alt_names.iter().any(|san| {
             self.names.iter().any(|name| match (name, san) {
-                (Name::Dns(name), GeneralName::DNSName(san)) => name.eq_ignore_ascii_case(san),
-                (Name::Uri(uri), GeneralName::URI(san)) => uri == san,
+                (Name::Dns(name), GeneralName::Dns(san)) => name.eq_ignore_ascii_case(san),
+                (Name::Uri(uri), GeneralName::Uri(san)) => uri == san,
                 _ => false,
             })
         })

@@ -1,22 +1,15 @@
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use sha2::Digest as _;
-use x509_parser::asn1_rs::{FromDer as _, Oid, oid};
-use x509_parser::certificate::{X509Certificate, X509CertificateParser};
-use x509_parser::extensions::{self, X509Extension};
-use x509_parser::nom::Parser as _;
-use x509_parser::time::ASN1Time;
+use std::time::SystemTime;
 
 use super::distinguished_name::{AttributeError, DistinguishedName};
-use super::outline;
 use super::spiffe::{SpiffeError, SpiffeId};
 use super::subject_alt_name::SubjectAltName;
 use super::uri::Uri;
 use super::usage::{ExtendedKeyUsage, KeyUsage};
-use crate::x509::name;
+use crate::x509::oid::dotted;
+use crate::x509::{Certificate, ExtensionError, Fingerprint, Name, Serial, Unreadable};
 
 /// Who a certificate says its holder is.
 ///
@@ -60,13 +53,9 @@ struct Parsed {
     spiffe_id: Result<SpiffeId, SpiffeError>,
     key_usage: Result<Option<KeyUsage>, ExtensionError>,
     extended_key_usage: Result<Option<ExtendedKeyUsage>, ExtensionError>,
-    fingerprint: Sha256,
-    spki_hash: Sha256,
+    fingerprint: Fingerprint,
+    spki_hash: Fingerprint,
 }
-
-const SUBJECT_ALT_NAME: Oid<'static> = oid!(2.5.29.17);
-const KEY_USAGE: Oid<'static> = oid!(2.5.29.15);
-const EXTENDED_KEY_USAGE: Oid<'static> = oid!(2.5.29.37);
 
 impl ClientIdentity {
     /// Reads a certificate, which nobody need have checked.
@@ -80,27 +69,32 @@ impl ClientIdentity {
     /// If it is no X.509 certificate, or there is something after it. An extension that can't be read is no error
     /// here: it is the answer to the question about that extension.
     pub fn from_der(der: &[u8]) -> Result<Self, IdentityError> {
-        // Extensions are looked into one by one, and only those that are asked about here.
-        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-        let (rest, certificate) = parser.parse(der).map_err(|_| IdentityError::NotACertificate)?;
-        if !rest.is_empty() {
-            return Err(IdentityError::TrailingBytes);
-        }
-        outline::check(&certificate).ok_or(IdentityError::TrailingBytes)?;
-        let validity = certificate.validity();
-        let alt_names = alt_names(&certificate);
+        let certificate = Certificate::read(der).map_err(|unreadable| match unreadable {
+            Unreadable::NotACertificate => IdentityError::NotACertificate,
+            Unreadable::TrailingBytes => IdentityError::TrailingBytes,
+        })?;
+        let name = |contents| {
+            let name = Name::read(contents).ok_or(IdentityError::NotACertificate)?;
+            Ok::<_, IdentityError>(DistinguishedName::from_x509(&name))
+        };
+        let [not_before, not_after] = certificate.validity.ok_or(IdentityError::NotACertificate)?;
+        let alt_names =
+            certificate.alt_names().map(|names| names.iter().map(SubjectAltName::from_x509).collect());
+        let purposes = |oids: Vec<&[u8]>| oids.into_iter().map(|oid| dotted(oid).into()).collect();
+        let extended_key_usage = certificate.extended_key_usage();
         Ok(Self(Arc::new(Parsed {
-            subject: DistinguishedName::from_x509(certificate.subject()),
-            issuer: DistinguishedName::from_x509(certificate.issuer()),
-            serial: certificate.raw_serial().into(),
-            not_before: system_time(validity.not_before)?,
-            not_after: system_time(validity.not_after)?,
+            subject: name(certificate.subject)?,
+            issuer: name(certificate.issuer)?,
+            serial: certificate.serial.0.into(),
+            not_before: not_before.to_system().ok_or(IdentityError::Time)?,
+            not_after: not_after.to_system().ok_or(IdentityError::Time)?,
             spiffe_id: spiffe_id(&alt_names),
             alt_names,
-            key_usage: key_usage(&certificate),
-            extended_key_usage: extended_key_usage(&certificate),
-            fingerprint: Sha256::of(der),
-            spki_hash: Sha256::of(certificate.public_key().raw),
+            key_usage: certificate.key_usage().map(|usage| usage.map(KeyUsage::from_bits)),
+            extended_key_usage: extended_key_usage
+                .map(|oids| oids.map(|oids| ExtendedKeyUsage::new(purposes(oids)))),
+            fingerprint: Fingerprint::of_bytes(der),
+            spki_hash: Fingerprint::of_bytes(certificate.key_info),
         })))
     }
 
@@ -135,16 +129,7 @@ impl ClientIdentity {
     /// `openssl x509 -serial` prints it. Negative ones, which RFC 5280 forbids, are printed as two's complement.
     #[must_use]
     pub fn serial_hex(&self) -> String {
-        let serial = match self.serial() {
-            [0, rest @ ..] if !rest.is_empty() => rest,
-            serial => serial,
-        };
-        let mut hex = String::with_capacity(serial.len().saturating_mul(2));
-        for byte in serial {
-            // `write!` to a string cannot fail.
-            let _ = write!(hex, "{byte:02X}");
-        }
-        hex
+        Serial(self.serial()).to_string()
     }
 
     /// When it starts to be valid.
@@ -235,14 +220,14 @@ impl ClientIdentity {
 
     /// The SHA-256 of the certificate's DER, as `openssl x509 -fingerprint -sha256` and Envoy's `Hash=` have it.
     #[must_use]
-    pub fn fingerprint(&self) -> Sha256 {
+    pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
     }
 
     /// The SHA-256 of the `SubjectPublicKeyInfo`'s DER: it stays the same when a certificate is renewed for the same
     /// key (RFC 7469 section 2.4).
     #[must_use]
-    pub fn spki_hash(&self) -> Sha256 {
+    pub fn spki_hash(&self) -> Fingerprint {
         self.0.spki_hash
     }
 }
@@ -263,37 +248,6 @@ impl PartialEq for ClientIdentity {
 
 impl Eq for ClientIdentity {}
 
-fn system_time(time: ASN1Time) -> Result<SystemTime, IdentityError> {
-    let seconds = Duration::from_secs(time.timestamp().unsigned_abs());
-    let epoch = SystemTime::UNIX_EPOCH;
-    let time = if time.timestamp() < 0 { epoch.checked_sub(seconds) } else { epoch.checked_add(seconds) };
-    time.ok_or(IdentityError::Time)
-}
-
-/// The contents of an extension, if it is there, read to its end by `parse`.
-fn extension<'a, T>(
-    certificate: &'a X509Certificate<'_>,
-    oid: &Oid<'_>,
-    parse: impl FnOnce(&'a [u8]) -> Option<(&'a [u8], T)>,
-) -> Result<Option<T>, ExtensionError> {
-    let mut found = certificate.extensions().iter().filter(|extension| extension.oid == *oid);
-    match (found.next(), found.next()) {
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(ExtensionError::Repeated),
-        (Some(X509Extension { value, .. }), None) => match parse(value) {
-            Some(([], parsed)) => Ok(Some(parsed)),
-            _ => Err(ExtensionError::Malformed),
-        },
-    }
-}
-
-fn alt_names(certificate: &X509Certificate<'_>) -> Result<Box<[SubjectAltName]>, ExtensionError> {
-    let names = extension(certificate, &SUBJECT_ALT_NAME, |value| {
-        extensions::SubjectAlternativeName::from_der(value).ok()
-    })?;
-    Ok(names.iter().flat_map(|names| &names.general_names).map(SubjectAltName::parse).collect())
-}
-
 fn spiffe_id(alt_names: &Result<Box<[SubjectAltName]>, ExtensionError>) -> Result<SpiffeId, SpiffeError> {
     let names = alt_names.as_ref().map_err(|_| SpiffeError::Unreadable)?;
     let mut uris = names.iter().filter_map(|name| match name {
@@ -305,50 +259,6 @@ fn spiffe_id(alt_names: &Result<Box<[SubjectAltName]>, ExtensionError>) -> Resul
         (None, _) => Err(SpiffeError::Missing),
         (Some(_), Some(_)) => Err(SpiffeError::Repeated),
         (Some(uri), None) => uri?.as_str().parse(),
-    }
-}
-
-fn key_usage(certificate: &X509Certificate<'_>) -> Result<Option<KeyUsage>, ExtensionError> {
-    let usage = extension(certificate, &KEY_USAGE, |value| extensions::KeyUsage::from_der(value).ok())?;
-    Ok(usage.map(|usage| KeyUsage::from_bits(usage.flags)))
-}
-
-fn extended_key_usage(certificate: &X509Certificate<'_>) -> Result<Option<ExtendedKeyUsage>, ExtensionError> {
-    let purposes = extension(certificate, &EXTENDED_KEY_USAGE, |value| <Vec<Oid<'_>>>::from_der(value).ok())?;
-    Ok(purposes.map(|oids| ExtendedKeyUsage::new(oids.iter().map(|oid| name::dotted(oid).into()).collect())))
-}
-
-/// A SHA-256 hash. Prints as 64 digits of lower-case hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sha256([u8; 32]);
-
-impl Sha256 {
-    fn of(bytes: &[u8]) -> Self {
-        Self(sha2::Sha256::digest(bytes).into())
-    }
-
-    /// A hash that was computed elsewhere.
-    #[must_use]
-    pub const fn from_bytes(hash: [u8; 32]) -> Self {
-        Self(hash)
-    }
-
-    /// The hash.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sha256({self})")
     }
 }
 
@@ -365,16 +275,4 @@ pub enum IdentityError {
     /// It starts or ends to be valid at a time that this system can't represent.
     #[error("a time of validity that this system cannot represent")]
     Time,
-}
-
-/// Why an extension can't be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExtensionError {
-    /// It is not the DER that it should be.
-    #[error("the extension is malformed")]
-    Malformed,
-    /// It occurs more than once (RFC 5280 section 4.2 forbids it).
-    #[error("the extension occurs more than once")]
-    Repeated,
 }

@@ -1,11 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use x509_parser::asn1_rs::{Any, FromDer as _, ToDer as _};
-use x509_parser::x509::X509Name;
-
 use super::keyword;
-use crate::x509::name;
+use crate::x509::der::Value;
+use crate::x509::oid::dotted;
+use crate::x509::{self, Name};
 
 /// A distinguished name: who a certificate is for, or who issued it (RFC 5280 section 4.1.2.4).
 ///
@@ -50,16 +49,13 @@ pub enum AttributeValue {
 }
 
 impl DistinguishedName {
-    pub(super) fn from_x509(name: &X509Name<'_>) -> Self {
-        let rdns = name.iter_rdn().map(|rdn| {
-            rdn.iter()
-                .map(|attribute| Attribute {
-                    oid: name::dotted(attribute.attr_type()).into(),
-                    value: AttributeValue::from_any(attribute.attr_value()),
-                })
-                .collect()
-        });
-        Self::new(rdns.collect(), name::rfc4514(name))
+    pub(super) fn from_x509(name: &Name<'_>) -> Self {
+        let attribute = |attribute: &x509::Attribute<'_>| Attribute {
+            oid: dotted(attribute.oid).into(),
+            value: AttributeValue::from_x509(&attribute.value),
+        };
+        let rdns = name.rdns.iter().map(|rdn| rdn.iter().map(attribute).collect());
+        Self::new(rdns.collect(), name.rfc4514())
     }
 
     fn new(rdns: Vec<Vec<Attribute>>, text: String) -> Self {
@@ -183,10 +179,10 @@ impl Attribute {
 }
 
 impl AttributeValue {
-    fn from_any(value: &Any<'_>) -> Self {
-        match name::text(value) {
+    fn from_x509(value: &Value<'_>) -> Self {
+        match value.text() {
             Some(text) => Self::Text(text.into()),
-            None => Self::Der(value.to_der_vec().unwrap_or_default().into()),
+            None => Self::Der(value.der.into()),
         }
     }
 }
@@ -277,10 +273,7 @@ impl<'a> Reader<'a> {
         while let Some(byte) = self.hex_pair() {
             der.push(byte);
         }
-        match Any::from_der(&der) {
-            Ok(([], value)) => Ok(AttributeValue::from_any(&value)),
-            _ => Err(bad),
-        }
+        Value::only(&der).map(|value| AttributeValue::from_x509(&value)).ok_or(bad)
     }
 
     fn hex_pair(&mut self) -> Option<u8> {

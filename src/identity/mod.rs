@@ -14,13 +14,12 @@
 mod certificate;
 mod distinguished_name;
 mod keyword;
-mod outline;
 mod spiffe;
 mod subject_alt_name;
 mod uri;
 mod usage;
 
-pub use certificate::{ClientIdentity, ExtensionError, IdentityError, Sha256};
+pub use certificate::{ClientIdentity, IdentityError};
 pub use distinguished_name::{
     Attribute, AttributeError, AttributeValue, DistinguishedName, ParseNameError, ParseNameErrorKind,
 };
@@ -30,3 +29,5 @@ pub(crate) use subject_alt_name::check_hostname;
 pub use subject_alt_name::{HostnameError, SanKind, SubjectAltName};
 pub use uri::{Uri, UriError};
 pub use usage::{ExtendedKeyUsage, KeyUsage};
+
+pub use crate::x509::ExtensionError;

@@ -1,10 +1,9 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use x509_parser::extensions::GeneralName;
+use std::net::IpAddr;
 
 use super::distinguished_name::DistinguishedName;
 use super::uri::Uri;
-use crate::x509::name;
+use crate::x509::general_name::{self, GeneralName};
+use crate::x509::oid::dotted;
 
 /// One of a certificate's subject alternative names (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,36 +59,31 @@ pub enum SanKind {
 }
 
 impl SubjectAltName {
-    pub(super) fn parse(name: &GeneralName<'_>) -> Self {
+    pub(super) fn from_x509(name: &GeneralName<'_>) -> Self {
         let text = |kind, text: &str, parsed: Option<Self>| {
             parsed.unwrap_or_else(|| Self::Malformed { kind, value: text.as_bytes().into() })
         };
         match name {
-            GeneralName::DNSName(host) => {
+            GeneralName::Dns(host) => {
                 let parsed = check_hostname(host).ok().map(|()| Self::Dns(host.to_ascii_lowercase().into()));
                 text(SanKind::Dns, host, parsed)
             }
-            GeneralName::URI(uri) => text(SanKind::Uri, uri, uri.parse().ok().map(Self::Uri)),
-            GeneralName::RFC822Name(mail) => {
+            GeneralName::Uri(uri) => text(SanKind::Uri, uri, uri.parse().ok().map(Self::Uri)),
+            GeneralName::Email(mail) => {
                 text(SanKind::Email, mail, is_mailbox(mail).then(|| Self::Email((*mail).into())))
             }
-            GeneralName::IPAddress(bytes) => match ip(bytes) {
-                Some(ip) => Self::Ip(ip),
-                None => Self::Malformed { kind: SanKind::Ip, value: (*bytes).into() },
-            },
-            GeneralName::DirectoryName(name) => Self::DirectoryName(DistinguishedName::from_x509(name)),
-            GeneralName::OtherName(oid, value) => {
-                Self::OtherName { oid: name::dotted(oid).into(), value: (*value).into() }
+            GeneralName::Ip(ip) => Self::Ip(*ip),
+            GeneralName::Directory(name) => Self::DirectoryName(DistinguishedName::from_x509(name)),
+            GeneralName::Other { oid, value } => {
+                Self::OtherName { oid: dotted(oid).into(), value: (*value).into() }
             }
-            GeneralName::X400Address(_) => Self::Unsupported { tag: 3 },
-            GeneralName::EDIPartyName(_) => Self::Unsupported { tag: 5 },
-            GeneralName::RegisteredID(_) => Self::Unsupported { tag: 8 },
-            GeneralName::Invalid(tag, value) => {
-                let kind = match tag.0 {
-                    1 => SanKind::Email,
-                    2 => SanKind::Dns,
-                    6 => SanKind::Uri,
-                    7 => SanKind::Ip,
+            GeneralName::Unsupported { number } => Self::Unsupported { tag: u32::from(*number) },
+            GeneralName::Malformed { number, value } => {
+                let kind = match *number {
+                    general_name::EMAIL => SanKind::Email,
+                    general_name::DNS => SanKind::Dns,
+                    general_name::URI => SanKind::Uri,
+                    general_name::IP => SanKind::Ip,
                     _ => SanKind::Other,
                 };
                 Self::Malformed { kind, value: (*value).into() }
@@ -109,13 +103,6 @@ impl SubjectAltName {
             Self::DirectoryName(_) | Self::OtherName { .. } | Self::Unsupported { .. } => SanKind::Other,
         }
     }
-}
-
-/// RFC 5280 has four bytes or sixteen. `::ffff:10.0.0.1` is another spelling of `10.0.0.1`, as for Skipper.
-fn ip(bytes: &[u8]) -> Option<IpAddr> {
-    let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes)));
-    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes)));
-    v4.or_else(|_| v6()).ok().map(|ip| ip.to_canonical())
 }
 
 /// A local part and a host, of printable ASCII. What is in them is the mail server's business.

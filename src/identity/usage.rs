@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::x509::usage;
+
 /// What the holder's key may be used for (RFC 5280 section 4.2.1.3).
 ///
 /// ```
@@ -14,7 +16,7 @@ pub struct KeyUsage(u16);
 
 impl KeyUsage {
     /// Signing, other than certificates and CRLs. A TLS client needs it.
-    pub const DIGITAL_SIGNATURE: Self = Self(1);
+    pub const DIGITAL_SIGNATURE: Self = Self(usage::DIGITAL_SIGNATURE);
     /// Signing that can't be denied later, also called `contentCommitment`.
     pub const NON_REPUDIATION: Self = Self(1 << 1);
     /// Encrypting keys.
@@ -22,11 +24,11 @@ impl KeyUsage {
     /// Encrypting data.
     pub const DATA_ENCIPHERMENT: Self = Self(1 << 3);
     /// Key agreement.
-    pub const KEY_AGREEMENT: Self = Self(1 << 4);
+    pub const KEY_AGREEMENT: Self = Self(usage::KEY_AGREEMENT);
     /// Signing certificates, for CAs.
-    pub const KEY_CERT_SIGN: Self = Self(1 << 5);
+    pub const KEY_CERT_SIGN: Self = Self(usage::KEY_CERT_SIGN);
     /// Signing revocation lists, for CAs.
-    pub const CRL_SIGN: Self = Self(1 << 6);
+    pub const CRL_SIGN: Self = Self(usage::CRL_SIGN);
     /// With [`KEY_AGREEMENT`](Self::KEY_AGREEMENT): for encrypting only.
     pub const ENCIPHER_ONLY: Self = Self(1 << 7);
     /// With [`KEY_AGREEMENT`](Self::KEY_AGREEMENT): for decrypting only.
@@ -46,7 +48,7 @@ impl KeyUsage {
 
     /// Bit n is bit n of the extension.
     pub(super) fn from_bits(bits: u16) -> Self {
-        Self(bits & 0x1FF)
+        Self(bits)
     }
 
     /// Whether every use in `other` is among these.

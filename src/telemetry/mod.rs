@@ -5,13 +5,13 @@
 mod counters;
 #[cfg(feature = "tracing")]
 pub(crate) mod limit;
-#[cfg(any(feature = "tracing", all(feature = "tls", feature = "x509")))]
+#[cfg(any(feature = "tracing", feature = "tls"))]
 mod printable;
 mod span;
 
 #[cfg(feature = "tls")]
 pub(crate) use counters::handshake;
 pub(crate) use counters::{forwarded_refused, stripped, too_large, unknown_field};
-#[cfg(any(feature = "tracing", all(feature = "tls", feature = "x509")))]
+#[cfg(any(feature = "tracing", feature = "tls"))]
 pub(crate) use printable::printable;
 pub(crate) use span::ConnectionSpan;

@@ -1,139 +1,61 @@
-//! The outline of an X.509 certificate (RFC 5280 section 4.1), as far as it takes to find the public key.
-//!
-//! webpki refuses X.509 v1 and unknown critical extensions before it looks at the key. Go does not, and under the
-//! policies that take any certificate the handshake's signature must be checked all the same.
-
-/// The parts of a certificate that prove possession: what kind of key it holds, and the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PublicKey<'a> {
-    /// The contents of the `AlgorithmIdentifier`, which is how rustls's algorithms name the keys they take.
-    pub(crate) algorithm: &'a [u8],
-    /// The bits of the `subjectPublicKey`.
-    pub(crate) key: &'a [u8],
-}
+//! Values in DER, one after the other (X.690 sections 8 and 10).
 
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const UTF8_STRING: u8 = 0x0C;
+pub(crate) const NUMERIC_STRING: u8 = 0x12;
+pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+pub(crate) const TELETEX_STRING: u8 = 0x14;
+pub(crate) const IA5_STRING: u8 = 0x16;
 pub(crate) const UTC_TIME: u8 = 0x17;
 pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const VISIBLE_STRING: u8 = 0x1A;
+pub(crate) const UNIVERSAL_STRING: u8 = 0x1C;
+pub(crate) const BMP_STRING: u8 = 0x1E;
 pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const VERSION: u8 = 0xA0;
-const ISSUER_UNIQUE_ID: u8 = 0x81;
-const SUBJECT_UNIQUE_ID: u8 = 0x82;
-pub(crate) const EXTENSIONS: u8 = 0xA3;
+pub(crate) const SET: u8 = 0x31;
 
-/// Reads the outline. `None` if this is not a certificate, trailing bytes included.
-///
-/// As Go's parser, it refuses a negative serial number; unlike it, it does not look into names and extensions.
-pub(crate) fn public_key(der: &[u8]) -> Option<PublicKey<'_>> {
-    let mut file = Der(der);
-    let mut certificate = Der(file.take(SEQUENCE)?);
-    file.end()?;
-
-    let mut tbs = Der(certificate.take(SEQUENCE)?);
-    certificate.take(SEQUENCE)?;
-    certificate.bits()?;
-    certificate.end()?;
-
-    if let Some(version) = tbs.take_optional(VERSION) {
-        let mut version = Der(version);
-        if !matches!(version.take(INTEGER)?, [0..=2]) {
-            return None;
-        }
-        version.end()?;
-    }
-    let serial = tbs.take(INTEGER)?;
-    if serial.first()? & 0x80 != 0 {
-        return None;
-    }
-    tbs.take(SEQUENCE)?; // signature
-    tbs.take(SEQUENCE)?; // issuer
-    let mut validity = Der(tbs.take(SEQUENCE)?);
-    validity.time()?;
-    validity.time()?;
-    validity.end()?;
-    tbs.take(SEQUENCE)?; // subject
-    let mut key_info = Der(tbs.take(SEQUENCE)?);
-    let algorithm = key_info.take(SEQUENCE)?;
-    let key = key_info.bits()?;
-    key_info.end()?;
-
-    tbs.take_optional(ISSUER_UNIQUE_ID);
-    tbs.take_optional(SUBJECT_UNIQUE_ID);
-    if let Some(extensions) = tbs.take_optional(EXTENSIONS) {
-        let mut outer = Der(extensions);
-        let mut extensions = Der(outer.take(SEQUENCE)?);
-        outer.end()?;
-        while extensions.end().is_none() {
-            let mut extension = Der(extensions.take(SEQUENCE)?);
-            extension.take(OBJECT_IDENTIFIER)?;
-            extension.take_optional(BOOLEAN);
-            extension.take(OCTET_STRING)?;
-            extension.end()?;
-        }
-    }
-    tbs.end()?;
-    Some(PublicKey { algorithm, key })
-}
-
-/// The contents of the extension with this object identifier. `None` if it is not there; of two, the first.
-pub(crate) fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
-    let mut tbs = after_validity(certificate)?;
-    tbs.take(SEQUENCE)?; // subject
-    tbs.take(SEQUENCE)?; // subjectPublicKeyInfo
-    tbs.take_optional(ISSUER_UNIQUE_ID);
-    tbs.take_optional(SUBJECT_UNIQUE_ID);
-    let mut extensions = Der(Der(tbs.take_optional(EXTENSIONS)?).take(SEQUENCE)?);
-    while let Some(extension) = extensions.take(SEQUENCE) {
-        let mut extension = Der(extension);
-        if extension.take(OBJECT_IDENTIFIER)? == oid {
-            extension.take_optional(BOOLEAN);
-            return extension.take(OCTET_STRING);
-        }
-    }
-    None
-}
-
-/// The contents of the issuer's name.
-pub(crate) fn issuer(certificate: &[u8]) -> Option<&[u8]> {
-    before_issuer(certificate)?.take(SEQUENCE)
-}
-
-fn after_validity(certificate: &[u8]) -> Option<Der<'_>> {
-    let mut tbs = before_issuer(certificate)?;
-    tbs.take(SEQUENCE)?; // issuer
-    tbs.take(SEQUENCE)?; // validity
-    Some(tbs)
-}
-
-fn before_issuer(certificate: &[u8]) -> Option<Der<'_>> {
-    let mut tbs = Der(Der(Der(certificate).take(SEQUENCE)?).take(SEQUENCE)?);
-    tbs.take_optional(VERSION);
-    tbs.take(INTEGER)?; // serialNumber
-    tbs.take(SEQUENCE)?; // signature
-    Some(tbs)
-}
-
-/// What is left to read.
+/// What is left to read. A value that is not what it should be is `None`, and nothing is taken.
 #[derive(Clone, Debug)]
 pub(crate) struct Der<'a>(&'a [u8]);
+
+/// One value, with a tag of one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Value<'a> {
+    pub(crate) tag: u8,
+    pub(crate) contents: &'a [u8],
+    /// Tag, length and contents.
+    pub(crate) der: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    /// The one value that is here.
+    pub(crate) fn only(der: &'a [u8]) -> Option<Self> {
+        let mut rest = Der(der);
+        rest.value().filter(|_| rest.is_empty())
+    }
+}
 
 impl<'a> Der<'a> {
     pub(crate) fn new(der: &'a [u8]) -> Self {
         Self(der)
     }
 
-    /// The contents of the next value, if it has this tag.
-    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        if self.0.first() == Some(&tag) { self.take_any().map(|(_, contents)| contents) } else { None }
+    /// The contents of the one value that is here, if it has this tag.
+    pub(crate) fn only(der: &'a [u8], tag: u8) -> Option<Self> {
+        Value::only(der).filter(|value| value.tag == tag).map(|value| Self(value.contents))
     }
 
-    /// The tag and the contents of the next value.
-    pub(crate) fn take_any(&mut self) -> Option<(u8, &'a [u8])> {
+    /// The next value.
+    pub(crate) fn value(&mut self) -> Option<Value<'a>> {
         let (&tag, rest) = self.0.split_first()?;
+        // The tag goes on in the bytes that follow. No certificate needs that, and neither Go nor webpki reads it.
+        if tag & 0x1F == 0x1F {
+            return None;
+        }
         let (&length, rest) = rest.split_first()?;
         let (length, rest) = match length {
             0..=0x7F => (usize::from(length), rest),
@@ -152,45 +74,42 @@ impl<'a> Der<'a> {
             _ => return None,
         };
         let (contents, rest) = rest.split_at_checked(length)?;
+        let der = self.0.get(..self.0.len() - rest.len())?;
         self.0 = rest;
-        Some((tag, contents))
+        Some(Value { tag, contents, der })
     }
 
+    /// The contents of the next value, if it has this tag.
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+        self.whole(tag).map(|value| value.contents)
+    }
+
+    /// The same, where the value need not be there. One that is there and damaged is left for what is read next.
     pub(crate) fn take_optional(&mut self, tag: u8) -> Option<&'a [u8]> {
-        if self.0.first() == Some(&tag) { self.take(tag) } else { None }
+        self.take(tag)
     }
 
-    /// The next value, whatever its tag: tag and contents.
-    pub(crate) fn any(&mut self) -> Option<(u8, &'a [u8])> {
-        let tag = *self.0.first()?;
-        Some((tag, self.take(tag)?))
+    /// The next value, if it has this tag.
+    pub(crate) fn whole(&mut self, tag: u8) -> Option<Value<'a>> {
+        if self.tag() == Some(tag) { self.value() } else { None }
     }
 
-    /// The next value with this tag, tag and length included.
-    pub(crate) fn whole(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let before = self.0;
-        self.take(tag)?;
-        before.get(..before.len() - self.0.len())
+    /// The contents of an object identifier: whole arcs, each in its shortest form (X.690 section 8.19).
+    pub(crate) fn oid(&mut self) -> Option<&'a [u8]> {
+        self.take(OBJECT_IDENTIFIER).filter(|oid| super::oid::is_well_formed(oid))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// The contents of an integer in its shortest form (X.690 section 8.3.2).
+    pub(crate) fn integer(&mut self) -> Option<&'a [u8]> {
+        self.take(INTEGER).filter(|bytes| !matches!(bytes, [] | [0, 0..=0x7F, ..] | [0xFF, 0x80..=0xFF, ..]))
     }
 
     /// A bit string of whole bytes.
     pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
-        match self.take(BIT_STRING)?.split_first()? {
-            (0, bits) => Some(bits),
+        match bit_string(self.take(BIT_STRING)?)? {
+            (0, bytes) => Some(bytes),
             _ => None,
         }
-    }
-
-    fn time(&mut self) -> Option<&'a [u8]> {
-        self.take_optional(UTC_TIME).or_else(|| self.take(GENERALIZED_TIME))
     }
 
     /// The tag of the next value, if there is one.
@@ -198,7 +117,84 @@ impl<'a> Der<'a> {
         self.0.first().copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn end(&self) -> Option<()> {
-        self.0.is_empty().then_some(())
+        self.is_empty().then_some(())
+    }
+}
+
+/// The contents of a bit string: how many bits of the last byte are not there, which are zero, and the bytes.
+pub(super) fn bit_string(contents: &[u8]) -> Option<(u8, &[u8])> {
+    let (&missing, bytes) = contents.split_first()?;
+    let mask = 1_u8.checked_shl(u32::from(missing))?.wrapping_sub(1);
+    let in_order = bytes.last().map_or(missing == 0, |last| last & mask == 0);
+    in_order.then_some((missing, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_one_length_and_a_tag_of_one_byte() {
+        let long = [&[0x04, 0x81, 0x80][..], &[7; 0x80]].concat();
+        assert_eq!(Value::only(&long).map(|value| value.contents), Some(&[7; 0x80][..]));
+        assert_eq!(Value::only(&[0x04, 1, 7]), Some(Value { tag: 4, contents: &[7], der: &[4, 1, 7] }));
+        let wrong: [&[u8]; 11] = [
+            &[],
+            &[0x04],
+            &[0x04, 1],
+            &[0x04, 1, 7, 7],
+            &[0x04, 0x80, 7, 0, 0],
+            &[0x04, 0x81],
+            &[0x04, 0x81, 1, 7],
+            &[0x04, 0x82, 0, 1, 7],
+            &[0x04, 0x85, 0, 0, 0, 0, 1, 7],
+            &[0x1F, 0x04, 1, 7],
+            &[0xBF, 0x81, 0x01, 1],
+        ];
+        for der in wrong {
+            assert_eq!(Value::only(der), None, "{der:x?}");
+        }
+        assert_eq!(Value::only(&[0x04, 0x84, 0xFF, 0xFF, 0xFF, 0xFF]), None);
+    }
+
+    #[test]
+    fn what_is_not_read_is_left() {
+        let mut der = Der::new(&[0x04, 1, 7, 0x05, 0]);
+        assert_eq!(der.take(0x05), None);
+        assert_eq!((der.take(0x04), der.len()), (Some(&[7][..]), 2));
+        assert_eq!(der.end(), None);
+        assert_eq!((der.take(0x05), der.tag(), der.end()), (Some(&[][..]), None, Some(())));
+    }
+
+    #[test]
+    fn an_integer_has_one_form() {
+        let read = |contents: &[u8]| {
+            let der = [&[INTEGER, u8::try_from(contents.len()).unwrap()], contents].concat();
+            Der::new(&der).integer().is_some()
+        };
+        for good in [&[0][..], &[1], &[0x80], &[0, 0x80], &[0xFF], &[0xFF, 0x7F], &[1, 0]] {
+            assert!(read(good), "{good:x?}");
+        }
+        for wrong in [&[][..], &[0, 0], &[0, 0x7F, 1], &[0xFF, 0x80], &[0xFF, 0xFF, 1]] {
+            assert!(!read(wrong), "{wrong:x?}");
+        }
+    }
+
+    #[test]
+    fn bits_are_whole_bytes() {
+        assert_eq!(Der::new(&[BIT_STRING, 2, 0, 7]).bits(), Some(&[7][..]));
+        assert_eq!(Der::new(&[BIT_STRING, 1, 0]).bits(), Some(&[][..]));
+        for wrong in [&[BIT_STRING, 0][..], &[BIT_STRING, 2, 1, 6], &[OCTET_STRING, 2, 0, 7]] {
+            assert_eq!(Der::new(wrong).bits(), None, "{wrong:x?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a certificate's DER.
+/// The SHA-256 of a certificate's DER, or of its public key's.
 ///
 /// It parses from what `openssl x509 -noout -fingerprint -sha256` prints after the `=`, and from the same digits
 /// without colons; it prints as 64 lower-case digits.
@@ -17,14 +17,24 @@ use sha2::{Digest as _, Sha256};
 /// assert_eq!(fingerprint.to_string(), digits.replace(':', "").to_lowercase());
 /// # Ok::<(), tower_client_cert::ParseFingerprintError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// That of a certificate.
     #[must_use]
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
-        Self(Sha256::digest(certificate).into())
+        Self::of_bytes(certificate)
+    }
+
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

@@ -1,395 +1,118 @@
-//! Distinguished names as text (RFC 4514, and RFC 2253 as OpenSSL prints it), with everything escaped.
-//!
-//! What a name says is the choice of whoever made the certificate. x509-parser's own `Display` escapes nothing, so a
-//! common name of `x,O=Bank` reads as two attributes there.
+//! Distinguished names (RFC 5280 section 4.1.2.4), read.
 
-use std::fmt::Write as _;
+use super::der::{
+    BMP_STRING, Der, IA5_STRING, NUMERIC_STRING, PRINTABLE_STRING, SEQUENCE, SET, TELETEX_STRING,
+    UNIVERSAL_STRING, UTF8_STRING, VISIBLE_STRING, Value,
+};
 
-use x509_parser::asn1_rs::{Any, Class, Oid, Tag, ToDer as _};
-use x509_parser::x509::{AttributeTypeAndValue, X509Name};
-
-/// RFC 4514: the last RDN first, UTF-8 as it is, attribute types by their registered names.
-///
-/// Control characters, which the RFC allows, are escaped too: the text is fit for a log and for a header's value
-/// up to its UTF-8.
-pub(crate) fn rfc4514(name: &X509Name<'_>) -> String {
-    join(name, |attributes, text| {
-        separated(attributes.iter(), '+', text, |attribute, text| write_rfc4514(attribute, text));
-    })
+/// A distinguished name: relative ones, the first in the certificate first, each of at least one attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    pub(crate) rdns: Vec<Vec<Attribute<'a>>>,
 }
 
-/// RFC 2253 as OpenSSL's `XN_FLAG_RFC2253` prints it, and so nginx, Apache and Envoy: printable ASCII.
-///
-/// Everything outside ASCII is escaped by the byte (`\C3\AB`), and the attributes of a multi-valued RDN are reversed
-/// as the RDNs are. One difference: a value that is a lone `#` is escaped, as BoringSSL does; OpenSSL does not.
-pub(crate) fn rfc2253(name: &X509Name<'_>) -> String {
-    join(name, |attributes, text| {
-        separated(attributes.iter().rev(), '+', text, |attribute, text| write_rfc2253(attribute, text));
-    })
+/// A type, and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attribute<'a> {
+    /// The contents of the type's identifier.
+    pub(crate) oid: &'a [u8],
+    pub(crate) value: Value<'a>,
 }
 
-/// An object identifier in dotted decimals.
-///
-/// One that is malformed, or has an arc larger than a UUID, for which 2.25 has room, is `x` and its bytes: whatever it
-/// means, it must not pass for another.
-pub(crate) fn dotted(oid: &Oid<'_>) -> String {
-    decimals(oid.as_bytes()).unwrap_or_else(|| {
-        oid.as_bytes().iter().fold("x".to_owned(), |text, byte| text + &format!("{byte:02X}"))
-    })
-}
-
-fn decimals(bytes: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    let mut arc = 0_u128;
-    let mut within_arc = false;
-    for byte in bytes {
-        // An arc has one spelling, the shortest (X.690 section 8.19.2).
-        if !within_arc && *byte == 0x80 {
-            return None;
-        }
-        arc = arc.checked_mul(0x80)? | u128::from(byte & 0x7F);
-        within_arc = byte & 0x80 != 0;
-        if within_arc {
-            continue;
-        }
-        // `write!` to a string cannot fail.
-        let _ = if text.is_empty() {
-            // The first two arcs share a number (X.690 section 8.19.4).
-            let first = (arc / 40).min(2);
-            write!(text, "{first}.{}", arc - first * 40)
-        } else {
-            write!(text, ".{arc}")
-        };
-        arc = 0;
-    }
-    (!within_arc && !text.is_empty()).then_some(text)
-}
-
-fn join(name: &X509Name<'_>, write: impl Fn(&[&AttributeTypeAndValue<'_>], &mut String)) -> String {
-    let rdns: Vec<Vec<_>> = name.iter_rdn().map(|rdn| rdn.iter().collect()).collect();
-    let mut text = String::new();
-    separated(rdns.iter().rev(), ',', &mut text, |rdn, text| write(rdn, text));
-    text
-}
-
-fn separated<T>(
-    items: impl Iterator<Item = T>,
-    separator: char,
-    text: &mut String,
-    write: impl Fn(T, &mut String),
-) {
-    for (position, item) in items.enumerate() {
-        if position > 0 {
-            text.push(separator);
-        }
-        write(item, text);
-    }
-}
-
-fn write_rfc4514(attribute: &AttributeTypeAndValue<'_>, out: &mut String) {
-    let name =
-        short_name(attribute.attr_type()).map(|(_, registered)| registered).filter(|name| !name.is_empty());
-    let Some((name, value)) = name.zip(text(attribute.attr_value())) else {
-        return write_hex(attribute, name, out);
-    };
-    out.push_str(name);
-    out.push('=');
-    let last = value.chars().count().saturating_sub(1);
-    for (position, char) in value.chars().enumerate() {
-        match char {
-            char if char.is_control() => {
-                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(out, "\\{byte:02X}");
-                }
+impl<'a> Name<'a> {
+    /// Of the contents of a name. An attribute has one type and one value, and nothing else is anywhere: other readers
+    /// may take the last of two values.
+    ///
+    /// The value may be anything. Go refuses what is no text, or not in its own encoding, and OpenSSL takes it.
+    pub(crate) fn read(contents: &'a [u8]) -> Option<Self> {
+        let mut rest = Der::new(contents);
+        let mut rdns = Vec::new();
+        while !rest.is_empty() {
+            let mut set = Der::new(rest.take(SET)?);
+            let mut attributes = vec![Attribute::read(&mut set)?];
+            while !set.is_empty() {
+                attributes.push(Attribute::read(&mut set)?);
             }
-            char => {
-                if needs_backslash(char, position == 0, position == last) {
-                    out.push('\\');
-                }
-                out.push(char);
-            }
+            rdns.push(attributes);
         }
+        Some(Self { rdns })
+    }
+
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &Attribute<'a>> {
+        self.rdns.iter().flatten()
     }
 }
 
-fn write_rfc2253(attribute: &AttributeTypeAndValue<'_>, out: &mut String) {
-    let name = short_name(attribute.attr_type()).map(|(openssl, _)| openssl);
-    let Some((name, value)) = name.zip(text(attribute.attr_value())) else {
-        return write_hex(attribute, name, out);
-    };
-    out.push_str(name);
-    out.push('=');
-    let last = value.len().saturating_sub(1);
-    for (position, byte) in value.bytes().enumerate() {
-        match byte {
-            b' '..=b'~' => {
-                let char = char::from(byte);
-                if needs_backslash(char, position == 0, position == last) {
-                    out.push('\\');
-                }
-                out.push(char);
+impl<'a> Attribute<'a> {
+    fn read(set: &mut Der<'a>) -> Option<Self> {
+        let mut attribute = Der::new(set.take(SEQUENCE)?);
+        let oid = attribute.oid()?;
+        let value = attribute.value()?;
+        attribute.end()?;
+        Some(Self { oid, value })
+    }
+}
+
+impl Value<'_> {
+    /// The characters of a string value. `None` if it is no string, or not in its own encoding.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self.tag {
+            UTF8_STRING => std::str::from_utf8(self.contents).ok().map(str::to_owned),
+            // The last is T.61 by its name and Latin-1 by everybody's practice.
+            NUMERIC_STRING | PRINTABLE_STRING | IA5_STRING | VISIBLE_STRING | TELETEX_STRING => {
+                Some(self.contents.iter().copied().map(char::from).collect())
             }
-            _ => {
-                let _ = write!(out, "\\{byte:02X}");
-            }
+            BMP_STRING => wide::<2>(self.contents),
+            UNIVERSAL_STRING => wide::<4>(self.contents),
+            _ => None,
         }
-    }
-}
-
-/// RFC 4514 section 2.4, and RFC 2253's list, which is the same.
-fn needs_backslash(char: char, first: bool, last: bool) -> bool {
-    match char {
-        ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
-        ' ' => first || last,
-        '#' => first,
-        _ => false,
-    }
-}
-
-/// `#` and the DER of the value, where there is no name for the type or no text for the value.
-fn write_hex(attribute: &AttributeTypeAndValue<'_>, name: Option<&str>, out: &mut String) {
-    match name {
-        Some(name) => out.push_str(name),
-        None => out.push_str(&dotted(attribute.attr_type())),
-    }
-    out.push_str("=#");
-    for byte in attribute.attr_value().to_der_vec().unwrap_or_default() {
-        let _ = write!(out, "{byte:02X}");
-    }
-}
-
-/// The characters of a string value. `None` if it is no string, or not in its own encoding.
-pub(crate) fn text(value: &Any<'_>) -> Option<String> {
-    if value.class() != Class::Universal || value.header.is_constructed() {
-        return None;
-    }
-    let data = value.as_bytes();
-    match value.tag() {
-        Tag::Utf8String => String::from_utf8(data.to_vec()).ok(),
-        // The last is T.61 by its name and Latin-1 by everybody's practice.
-        Tag::NumericString
-        | Tag::PrintableString
-        | Tag::Ia5String
-        | Tag::VisibleString
-        | Tag::TeletexString => Some(data.iter().copied().map(char::from).collect()),
-        Tag::BmpString => wide::<2>(data),
-        Tag::UniversalString => wide::<4>(data),
-        _ => None,
     }
 }
 
 /// Characters of two or four bytes each, without surrogates.
-fn wide<const WIDTH: usize>(data: &[u8]) -> Option<String> {
-    let units = data.chunks_exact(WIDTH);
+fn wide<const WIDTH: usize>(contents: &[u8]) -> Option<String> {
+    let units = contents.chunks_exact(WIDTH);
     if !units.remainder().is_empty() {
         return None;
     }
     units.map(|unit| char::from_u32(unit.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))).collect()
 }
 
-/// OpenSSL's short name, and the descriptor registered for LDAP (RFC 4520), empty if there is none.
-#[rustfmt::skip]
-fn short_name(oid: &Oid<'_>) -> Option<(&'static str, &'static str)> {
-    Some(match oid.as_bytes() {
-        [0x55, 0x04, number] => match number {
-            3 => ("CN", "CN"),
-            4 => ("SN", "sn"),
-            5 => ("serialNumber", "serialNumber"),
-            6 => ("C", "C"),
-            7 => ("L", "L"),
-            8 => ("ST", "ST"),
-            9 => ("street", "STREET"),
-            10 => ("O", "O"),
-            11 => ("OU", "OU"),
-            12 => ("title", "title"),
-            13 => ("description", "description"),
-            15 => ("businessCategory", "businessCategory"),
-            17 => ("postalCode", "postalCode"),
-            18 => ("postOfficeBox", "postOfficeBox"),
-            20 => ("telephoneNumber", "telephoneNumber"),
-            41 => ("name", "name"),
-            42 => ("GN", "givenName"),
-            43 => ("initials", "initials"),
-            44 => ("generationQualifier", "generationQualifier"),
-            46 => ("dnQualifier", "dnQualifier"),
-            51 => ("houseIdentifier", "houseIdentifier"),
-            65 => ("pseudonym", "pseudonym"),
-            97 => ("organizationIdentifier", ""),
-            _ => return None,
-        },
-        // 0.9.2342.19200300.100.1, RFC 4524
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 0x01, number] => match number {
-            1 => ("UID", "UID"),
-            3 => ("mail", "mail"),
-            25 => ("DC", "DC"),
-            _ => return None,
-        },
-        // 1.2.840.113549.1.9, PKCS #9
-        [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, number] => match number {
-            1 => ("emailAddress", "emailAddress"),
-            2 => ("unstructuredName", "unstructuredName"),
-            8 => ("unstructuredAddress", "unstructuredAddress"),
-            _ => return None,
-        },
-        // 1.3.6.1.4.1.311.60.2.1, the CA/Browser Forum's
-        [0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x3C, 0x02, 0x01, number] => match number {
-            1 => ("jurisdictionL", ""),
-            2 => ("jurisdictionST", ""),
-            3 => ("jurisdictionC", ""),
-            _ => return None,
-        },
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use x509_parser::prelude::FromDer as _;
-
-    fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(contents.len()).unwrap();
-        let header = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
-        [&header, contents].concat()
-    }
-
-    /// An attribute: its type, the tag of its value, and the value.
-    type Attribute = (&'static [u8], u8, &'static [u8]);
-
-    fn name(rdns: &[&[Attribute]]) -> Vec<u8> {
-        let rdn = |attributes: &[Attribute]| {
-            let attributes: Vec<_> = attributes
-                .iter()
-                .map(|(oid, tag, value)| der(0x30, &[der(0x06, oid), der(*tag, value)].concat()))
-                .collect();
-            der(0x31, &attributes.concat())
-        };
-        der(0x30, &rdns.iter().map(|attributes| rdn(attributes)).collect::<Vec<_>>().concat())
-    }
-
-    const CN: &[u8] = &[0x55, 4, 3];
-    const C: &[u8] = &[0x55, 4, 6];
-    const O: &[u8] = &[0x55, 4, 10];
-    const OU: &[u8] = &[0x55, 4, 11];
-    const SN: &[u8] = &[0x55, 4, 4];
-    const ORGANIZATION_IDENTIFIER: &[u8] = &[0x55, 4, 97];
-    const EMAIL: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x01];
-    const UID: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 0x01, 0x01];
-    const DC: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 0x01, 0x19];
-    const UNKNOWN: &[u8] = &[0x2A, 0x03, 0x04];
-    const LARGE: &[u8] = &[0x88, 0x37, 0x83, 0xFF, 0xFF, 0x7F]; // 2.999.8388607
-
-    const UTF8: u8 = 0x0C;
-    const PRINTABLE: u8 = 0x13;
-    const T61: u8 = 0x14;
-    const IA5: u8 = 0x16;
-    const UNIVERSAL: u8 = 0x1C;
-    const BMP: u8 = 0x1E;
-
-    /// A name, what `openssl x509 -noout -subject -nameopt RFC2253` (3.0.19) prints of it, and RFC 4514.
-    const NAMES: &[(&[&[Attribute]], &str, &str)] = &[
-        (&[], "", ""),
-        (
-            &[&[(C, PRINTABLE, b"DE")], &[(O, UTF8, b"Example")], &[(CN, UTF8, b"alice")]],
-            "CN=alice,O=Example,C=DE",
-            "CN=alice,O=Example,C=DE",
-        ),
-        (
-            &[&[(CN, UTF8, br#"A, "B"; <C>+D\ = #e"#)]],
-            r#"CN=A\, \"B\"\; \<C\>\+D\\ = #e"#,
-            r#"CN=A\, \"B\"\; \<C\>\+D\\ = #e"#,
-        ),
-        (&[&[(CN, UTF8, b"# a ")]], r"CN=\# a\ ", r"CN=\# a\ "),
-        (&[&[(CN, UTF8, b" ")]], r"CN=\ ", r"CN=\ "),
-        (&[&[(CN, UTF8, b"")]], "CN=", "CN="),
-        (&[&[(CN, UTF8, b"a\r\n\0\x7F")]], r"CN=a\0D\0A\00\7F", r"CN=a\0D\0A\00\7F"),
-        (&[&[(CN, UTF8, "ë漢\u{85}".as_bytes())]], r"CN=\C3\AB\E6\BC\A2\C2\85", r"CN=ë漢\C2\85"),
-        (&[&[(CN, T61, b"\xEB")]], r"CN=\C3\AB", "CN=ë"),
-        (&[&[(CN, BMP, b"\0a\x6F\x22")]], r"CN=a\E6\BC\A2", "CN=a漢"),
-        (&[&[(CN, UNIVERSAL, b"\0\0\0a\0\x01\xF6\0")]], r"CN=a\F0\9F\98\80", "CN=a😀"),
-        (&[&[(CN, 0x03, b"\0bit")]], "CN=#030400626974", "CN=#030400626974"),
-        (
-            &[&[(O, UTF8, b"a"), (OU, UTF8, b"b")], &[(CN, UTF8, b"c"), (SN, UTF8, b"d")]],
-            "SN=d+CN=c,OU=b+O=a",
-            "CN=c+sn=d,O=a+OU=b",
-        ),
-        (
-            &[&[(DC, IA5, b"test")], &[(UID, UTF8, b"u1")], &[(EMAIL, IA5, b"a@b.test")]],
-            "emailAddress=a@b.test,UID=u1,DC=test",
-            "emailAddress=a@b.test,UID=u1,DC=test",
-        ),
-        (
-            &[&[(UNKNOWN, UTF8, b"x,y")], &[(LARGE, PRINTABLE, b"z")]],
-            "2.999.8388607=#13017A,1.2.3.4=#0C03782C79",
-            "2.999.8388607=#13017A,1.2.3.4=#0C03782C79",
-        ),
-        (&[&[(ORGANIZATION_IDENTIFIER, UTF8, b"V")]], "organizationIdentifier=V", "2.5.4.97=#0C0156"),
-    ];
 
     #[test]
-    fn names_read_as_openssl_prints_them_and_as_rfc_4514_has_it() {
-        for (rdns, openssl, ldap) in NAMES {
-            let der = name(rdns);
-            let (_, name) = X509Name::from_der(&der).unwrap();
-            assert_eq!(rfc2253(&name), *openssl);
-            assert_eq!(rfc4514(&name), *ldap);
+    fn a_name_is_sets_of_pairs_and_nothing_else() {
+        let attribute = [0x30, 8, 6, 3, 0x55, 4, 3, 0x0C, 1, b'a'];
+        let set = |contents: &[u8]| [&[0x31, u8::try_from(contents.len()).unwrap()], contents].concat();
+        let count =
+            |contents: &[u8]| Name::read(contents).map(|name| name.rdns.iter().map(Vec::len).collect());
+        let one = set(&attribute);
+        let two = set(&[&attribute[..], &attribute].concat());
+        assert_eq!(count(&[]), Some(vec![]));
+        assert_eq!(count(&one), Some(vec![1]));
+        assert_eq!(count(&[&two[..], &one].concat()), Some(vec![2, 1]));
+        for wrong in [
+            [&one[..], &[5, 0]].concat(),
+            set(&[]),
+            set(&[&attribute[..], &[5, 0]].concat()),
+            set(&[0x30, 10, 6, 3, 0x55, 4, 3, 0x0C, 1, b'a', 5, 0]),
+            set(&[0x30, 5, 6, 3, 0x55, 4, 3]),
+            set(&[0x30, 9, 6, 4, 0x55, 4, 0x80, 3, 0x0C, 1, b'a']),
+            attribute.to_vec(),
+            one[..one.len() - 1].to_vec(),
+        ] {
+            assert_eq!(count(&wrong), None, "{wrong:x?}");
         }
     }
 
     #[test]
-    fn a_lone_hash_is_escaped_and_what_is_not_in_its_encoding_is_not_text() {
-        let text_of = |tag, value| {
-            let der = name(&[&[(CN, tag, value)]]);
-            rfc2253(&X509Name::from_der(&der).unwrap().1)
-        };
-        assert_eq!(text_of(UTF8, b"#"), r"CN=\#");
-        assert_eq!(text_of(UTF8, b"\xFF!"), "CN=#0C02FF21"); // OpenSSL refuses such certificates
-        assert_eq!(text_of(BMP, b"\0a\0"), "CN=#1E03006100");
-        assert_eq!(text_of(BMP, b"\xD8\0"), "CN=#1E02D800");
-    }
-
-    #[test]
-    fn a_malformed_identifier_passes_for_no_other() {
-        for bytes in [&[0x55, 4, 3, 0x83][..], &[0x55, 4, 0x80, 3], &[0x80, 0x55, 4, 3], &[0x83], &[]] {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-            assert_eq!(dotted(&Oid::new(bytes.into())), format!("x{hex}"));
-        }
-    }
-
-    #[test]
-    fn an_arc_too_large_for_a_number_passes_for_no_other() {
-        let oid = Oid::new([&[0x2A][..], &[0xFF; 30], &[0x7F]].concat().into());
-        assert_eq!(dotted(&oid), format!("x2A{}7F", "FF".repeat(30)));
-    }
-
-    /// Checks the second column of [`NAMES`] against the `openssl` in the path.
-    #[test]
-    #[ignore = "needs the openssl command"]
-    fn openssl_prints_the_second_column() {
-        let directory = tempfile::tempdir().unwrap();
-        for (rdns, expected, _) in NAMES {
-            let time = der(0x17, b"240101000000Z");
-            let algorithm = der(0x30, &der(0x06, &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02]));
-            let key = [der(0x30, &der(0x06, &[0x2B, 0x65, 0x70])), der(0x03, &[0; 33])].concat();
-            let tbs = [
-                der(0x02, &[1]),
-                algorithm.clone(),
-                name(&[]),
-                der(0x30, &[time.clone(), time].concat()),
-                name(rdns),
-                der(0x30, &key),
-            ];
-            let certificate = der(0x30, &[der(0x30, &tbs.concat()), algorithm, der(0x03, &[0; 3])].concat());
-            let file = directory.path().join("certificate.der");
-            std::fs::write(&file, certificate).unwrap();
-            let output = std::process::Command::new("openssl")
-                .args(["x509", "-inform", "DER", "-noout", "-subject", "-nameopt", "RFC2253", "-in"])
-                .arg(&file)
-                .output()
-                .unwrap();
-            let printed = String::from_utf8(output.stdout).unwrap();
-            assert!(output.status.success(), "{expected}: {}", String::from_utf8_lossy(&output.stderr));
-            assert_eq!(printed.strip_prefix("subject=").unwrap().strip_suffix('\n').unwrap(), *expected);
-        }
+    fn a_constructed_string_is_no_text() {
+        let text = |tag, contents| Value { tag, contents, der: &[] }.text();
+        assert_eq!(text(0x0C, b"a".as_slice()), Some("a".to_owned()));
+        assert_eq!(text(0x2C, b"\x0C\x01a"), None);
+        assert_eq!(text(0x8C, b"a"), None);
+        assert_eq!(text(0x1C, b"\0\x11\0\0"), None);
     }
 }

@@ -33,9 +33,7 @@ fn each_option_does_what_the_method_of_its_name_does() {
         ("envoy;json", Box::new(Envoy::new().json())),
         ("envoy;by=spiffe://a/edge?x=y", Box::new(Envoy::new().by("spiffe://a/edge?x=y"))),
         ("envoy;mode=sanitize", Box::new(Envoy::new().mode(XfccMode::Sanitize))),
-        #[cfg(feature = "x509")]
         ("envoy;subject=false", Box::new(Envoy::new().subject(false))),
-        #[cfg(feature = "x509")]
         ("envoy;uri=false", Box::new(Envoy::new().uri(false))),
         ("nginx;certificate=X-A;verify=x-c", Box::new(Nginx::with_names(name(cert), name(verify)))),
         (
@@ -54,7 +52,6 @@ fn each_option_does_what_the_method_of_its_name_does() {
         assert_ne!(dialect, named(dialect.name()), "{spelling}");
         assert_eq!(named(&dialect.to_string()), dialect);
     }
-    #[cfg(feature = "x509")]
     {
         let leaf = crate::pki::Authority::root("CA").client("alice").chain;
         let without = encode(&named("envoy;dns=false"), &leaf, VerifyStatus::Success);
@@ -138,7 +135,6 @@ fn what_is_no_option_of_a_dialect_is_an_error_that_lists_what_there_is() {
         assert!(error.contains("; there are max-certificates=NUMBER, max-value-size=BYTES"), "{error}");
     }
     assert!(refused("envoi;chain").starts_with("there is no dialect `envoi`; expected one of skipper, "));
-    #[cfg(feature = "x509")]
     assert!(refused("traefik-info;chain").ends_with("it has none"));
 }
 
@@ -176,9 +172,6 @@ fn the_table_of_options_is_what_there_is() {
             .filter(|(names, _)| names.contains(name) || (names.contains(&"*") && *name != "traefik-info"))
             .flat_map(|(_, options)| options.clone())
             .collect();
-        if cfg!(not(feature = "x509")) {
-            listed.retain(|option| !["subject", "uri", "dns"].iter().any(|key| option.starts_with(key)));
-        }
         let mut there_are = options(name);
         listed.sort();
         there_are.sort();
@@ -200,7 +193,6 @@ fn a_flag_and_a_configuration_file_take_the_spelling() {
     assert_eq!(Flags::parse_from(["test", "--dialect", spelling]).dialect, named(spelling));
     let Err(error) = Flags::try_parse_from(["test", "--dialect", "envoy;hop=2"]) else { panic!("refused") };
     assert!(error.to_string().contains("hops=NUMBER"), "{error}");
-    #[cfg(feature = "serde")]
     {
         let read: AnyDialect = serde_json::from_str(&format!("{spelling:?}")).unwrap();
         assert_eq!(read, named(spelling));

@@ -96,7 +96,7 @@ fn a_field_that_is_not_known_is_skipped_and_told() {
     ] {
         let told = read(&Envoy::new(), &known).unwrap();
         assert_eq!(told.details.uris, ["spiffe://test/a"], "{known}");
-        assert_eq!(told.details.hash, Some([0; 32]));
+        assert_eq!(told.details.hash, Some([0; 32].into()));
     }
     // At most one of them is at level info, and none is dropped in silence.
     let text = log.text();

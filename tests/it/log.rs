@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, Once};
 
 use tracing::Subscriber;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer as _, fmt};
 
 /// Everything that is logged on this thread, from [`Log::start`] on for as long as it lives.
 pub(crate) struct Log {
@@ -41,11 +44,9 @@ struct Text(Arc<Mutex<Vec<u8>>>);
 
 impl Text {
     fn subscriber(self, filter: &str) -> impl Subscriber + Send + Sync + use<> {
-        tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_env_filter(filter)
-            .with_writer(move || self.clone())
-            .finish()
+        let filter: Targets = filter.parse().unwrap();
+        let layer = fmt::layer().with_ansi(false).with_writer(move || self.clone());
+        tracing_subscriber::registry().with(layer.with_filter(filter))
     }
 }
 

@@ -157,7 +157,7 @@ proptest! {
     #[test]
     fn i7_no_type_of_attribute_reads_as_a_field(leaf in forged_certificate()) {
         let value = encode(&Envoy::new(), std::slice::from_ref(&leaf), VerifyStatus::Success)[XFCC].clone();
-        // What x509-parser can't read has no names in its header.
+        // What can't be read has no names in its header.
         if value.to_str().unwrap().contains(";Subject=") {
             no_reader_is_fooled(&leaf)?;
         }

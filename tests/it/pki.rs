@@ -79,7 +79,7 @@ impl Authority {
     }
 
     pub(crate) fn pem(&self) -> String {
-        self.issuer.pem()
+        pem::encode(&pem::Pem::new("CERTIFICATE", self.issuer.der().as_ref()))
     }
 
     /// A client certificate as CAs issue them, P-256 and with clientAuth.
@@ -148,7 +148,8 @@ impl Authority {
     }
 
     pub(crate) fn crl_pem(&self, revoked: &[&SerialNumber], valid_for: Duration) -> String {
-        self.make_crl(revoked, valid_for).pem().unwrap()
+        let crl = self.make_crl(revoked, valid_for);
+        pem::encode(&pem::Pem::new("X509 CRL", crl.der().as_ref()))
     }
 
     fn make_crl(&self, revoked: &[&SerialNumber], valid_for: Duration) -> rcgen::CertificateRevocationList {

@@ -3,7 +3,9 @@
 use std::env::VarError;
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
+#[cfg(feature = "ring")]
+use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::ProducesTickets;
 
 /// Names one of the two in the environment, `aws-lc-rs` or `ring`.
@@ -12,6 +14,7 @@ const VARIABLE: &str = "TOWER_CLIENT_CERT_PROVIDER";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
     AwsLcRs,
+    #[cfg(feature = "ring")]
     Ring,
 }
 
@@ -21,12 +24,20 @@ impl Provider {
     pub(crate) fn chosen() -> Self {
         match std::env::var(VARIABLE).as_deref() {
             Ok("aws-lc-rs") | Err(VarError::NotPresent) => Self::AwsLcRs,
+            #[cfg(feature = "ring")]
             Ok("ring") => Self::Ring,
+            #[cfg(not(feature = "ring"))]
+            Ok("ring") => panic!("{VARIABLE} is `ring`, so the tests need their feature `ring`"),
             Ok(name) => panic!("{VARIABLE} is {name:?}, and must be `aws-lc-rs` or `ring`"),
             Err(error) => panic!("{VARIABLE}: {error}"),
         }
     }
 
+    pub(crate) fn knows_p521(self) -> bool {
+        self == Self::AwsLcRs
+    }
+
+    #[cfg(feature = "ring")]
     pub(crate) fn other(self) -> Self {
         match self {
             Self::AwsLcRs => Self::Ring,
@@ -37,6 +48,7 @@ impl Provider {
     pub(crate) fn crypto(self) -> Arc<CryptoProvider> {
         Arc::new(match self {
             Self::AwsLcRs => aws_lc_rs::default_provider(),
+            #[cfg(feature = "ring")]
             Self::Ring => ring::default_provider(),
         })
     }
@@ -50,6 +62,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 pub(crate) fn ticketer() -> Arc<dyn ProducesTickets> {
     match Provider::chosen() {
         Provider::AwsLcRs => aws_lc_rs::Ticketer::new(),
+        #[cfg(feature = "ring")]
         Provider::Ring => ring::Ticketer::new(),
     }
     .unwrap()

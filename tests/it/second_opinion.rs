@@ -230,7 +230,7 @@ proptest! {
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
-    let hash = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let hash = rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let rustls::SupportedCipherSuite::Tls13(suite) = hash else { unreachable!() };
     suite.common.hash_provider.hash(bytes).as_ref().to_vec()
 }

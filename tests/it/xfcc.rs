@@ -59,7 +59,7 @@ fn the_examples_of_envoys_documentation_are_read() {
     assert_eq!(one.details.subject.unwrap(), "/C=US/ST=CA/L=San Francisco/OU=Lyft/CN=Test Client");
     assert_eq!(one.details.uris, ["http://testclient.lyft.com"]);
     assert_eq!(one.details.by, ["http://frontend.lyft.com"]);
-    assert_eq!(one.details.hash.unwrap()[..3], [0x46, 0x8e, 0xd3]);
+    assert_eq!(one.details.hash.unwrap().as_bytes()[..3], [0x46, 0x8e, 0xd3]);
 
     let three = decode(&Envoy::new(), &value("envoy-doc-example-3")).unwrap();
     assert_eq!(three.details.dns_names, ["lyft.com", "www.lyft.com"]);

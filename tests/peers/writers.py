@@ -79,8 +79,8 @@ class TwoEnvoys(EnvoyWriter):
         formats = "" if edge == inner == "text" else f", {edge} and {inner}"
         super().__init__(f"two of them: `SANITIZE_SET`, then `APPEND_FORWARD`{formats}", dialect, note=note)
         self.recorded = dialect.endswith("hops=2")
-        # Without `hops` everybody is the first proxy; with it a client's own name can still be an element of the text.
-        self.faults = () if edge == "JSON" == inner else ("WRONG",)
+        # Without `hops` a client without a certificate is taken for the first proxy.
+        self.faults = () if "hops" in dialect else ("WRONG",)
         self.formats = [{**envoy.ALL, **({"format": "JSON"} if one == "JSON" else {})} for one in (edge, inner)]
 
     def launch(self, cache, folder, pki, upstream, running):
@@ -297,18 +297,18 @@ def envoys():
     yield EnvoyWriter("`SANITIZE_SET`, `format: JSON`, with `By`", mode="SANITIZE_SET", details=in_json, named=True)
     yield EnvoyWriter("`SANITIZE_SET`, HTTP/2 to us", mode="SANITIZE_SET", http2=True,
                       note="431 is the HTTP/2 server's own limit, 16 KB unless it is told otherwise, before any layer.")
-    yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD", faults=("WRONG",),
-                      note="Envoy does not quote names: one with `,` and `;` in it makes an element of its owner's.")
+    yield EnvoyWriter("`APPEND_FORWARD`", "envoy;mode=append-forward", mode="APPEND_FORWARD",
+                      note="Envoy does not quote names: one with `,` and `;` in it makes an element of its owner's, and is refused.")
     yield EnvoyWriter("`FORWARD_ONLY`", "envoy;mode=forward-only", mode="FORWARD_ONLY", note=CLIENTS_OWN,
                       faults=("FORGED",))
     yield EnvoyWriter("`ALWAYS_FORWARD_ONLY`", "envoy;mode=always-forward-only", mode="ALWAYS_FORWARD_ONLY",
                       note=CLIENTS_OWN, faults=("FORGED",))
     yield EnvoyWriter("`SANITIZE`", mode="SANITIZE")
-    hops = "Read without `hops` the client is the first proxy: `envoy;mode=append-forward;hops=2` is right."
-    for dialect in ["envoy", "envoy;mode=append-forward", "envoy;mode=append-forward;hops=2"]:
+    hops = "Read without `hops` the client is the first proxy: `envoy;hops=2` is right."
+    for dialect in ["envoy", "envoy;mode=append-forward", "envoy;hops=2"]:
         yield TwoEnvoys(dialect, note="" if "hops" in dialect else hops)
     for formats in [("JSON", "JSON"), ("JSON", "text"), ("text", "JSON")]:
-        yield TwoEnvoys("envoy;mode=append-forward;hops=2", *formats,
+        yield TwoEnvoys("envoy;hops=2", *formats,
                         note="The second appends in the format of what came in, whatever its own is.")
 
 

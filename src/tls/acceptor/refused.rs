@@ -6,11 +6,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error, PeerMisbehaved};
 
 use crate::policy::ClientAuthPolicy;
-#[cfg(feature = "x509")]
 use crate::telemetry::printable;
 use crate::tls::verifier::RefusalReason;
 use crate::tls::verifier::handshake::Observed;
-use crate::x509::Fingerprint;
+use crate::x509::{Certificate, Fingerprint, Name};
 
 /// Describes a client that was refused for its certificate, or for not having one.
 ///
@@ -138,40 +137,26 @@ impl ClaimedCertificate {
     ///
     /// It is written as in RFC 4514, cut at 256 bytes. Characters that would break the line or change its direction are
     /// escaped.
-    #[cfg(feature = "x509")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
     #[must_use]
     pub fn subject(&self) -> Option<String> {
-        self.read(|certificate| printable(crate::x509::name::rfc4514(certificate.subject())))
+        self.read(|certificate| Some(printable(Name::read(certificate.subject)?.rfc4514())))
     }
 
     /// Returns the issuer that the certificate claims, in the same form as [`subject`](Self::subject).
-    #[cfg(feature = "x509")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
     #[must_use]
     pub fn issuer(&self) -> Option<String> {
-        self.read(|certificate| printable(crate::x509::name::rfc4514(certificate.issuer())))
+        self.read(|certificate| Some(printable(Name::read(certificate.issuer)?.rfc4514())))
     }
 
-    /// Returns the serial number in hexadecimal, as [`ClientIdentity::serial_hex`](crate::ClientIdentity::serial_hex)
-    /// does, cut at 256 bytes.
-    #[cfg(feature = "x509")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "x509")))]
+    /// Returns the serial number in hexadecimal, as `openssl x509 -serial` prints it, cut at
+    /// 256 bytes.
     #[must_use]
     pub fn serial(&self) -> Option<String> {
-        self.read(|certificate| match certificate.raw_serial() {
-            [0, rest @ ..] if !rest.is_empty() => printable(Hex(rest)),
-            serial => printable(Hex(serial)),
-        })
+        self.read(|certificate| Some(printable(certificate.serial)))
     }
 
-    #[cfg(feature = "x509")]
-    fn read<T>(&self, what: impl FnOnce(&x509_parser::certificate::X509Certificate<'_>) -> T) -> Option<T> {
-        use x509_parser::nom::Parser as _;
-        let mut parser =
-            x509_parser::certificate::X509CertificateParser::new().with_deep_parse_extensions(false);
-        let (_, certificate) = parser.parse(&self.0).ok()?;
-        Some(what(&certificate))
+    fn read(&self, what: impl FnOnce(Certificate<'_>) -> Option<String>) -> Option<String> {
+        Certificate::read(&self.0).ok().and_then(what)
     }
 }
 
@@ -179,15 +164,5 @@ impl ClaimedCertificate {
 impl fmt::Debug for ClaimedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClaimedCertificate({})", self.fingerprint())
-    }
-}
-
-#[cfg(feature = "x509")]
-struct Hex<'a>(&'a [u8]);
-
-#[cfg(feature = "x509")]
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }

@@ -61,17 +61,12 @@ impl Reports {
 }
 
 /// Returns subject, issuer and serial number, if names may be logged.
-#[cfg(all(feature = "tracing", feature = "x509"))]
+#[cfg(feature = "tracing")]
 fn claims(certificate: &ClaimedCertificate, names: bool) -> [Option<String>; 3] {
     if !names {
         return [None, None, None];
     }
     [certificate.subject(), certificate.issuer(), certificate.serial()]
-}
-
-#[cfg(all(feature = "tracing", not(feature = "x509")))]
-fn claims(_: &ClaimedCertificate, _: bool) -> [Option<String>; 3] {
-    [None, None, None]
 }
 
 /// Logs an error on this side that makes many or all handshakes fail.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::title::Oid;
+use crate::telemetry::printable;
+use crate::x509::oid::dotted;
 
 /// Explains why a list is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl fmt::Display for Fault {
                 f,
                 "the crypto provider does not know the algorithm of its signature, {}: have the CA sign with SHA-256 \
                  or better",
-                Oid(oid)
+                printable(dotted(oid))
             ),
         }
     }
@@ -74,10 +75,14 @@ impl fmt::Display for Limit {
                 f.write_str("it is for attribute certificates, which no TLS client presents")
             }
             Self::CriticalExtension(oid) => {
-                write!(f, "it has a critical extension that is not supported, {}", Oid(oid))
+                write!(f, "it has a critical extension that is not supported, {}", printable(dotted(oid)))
             }
             Self::CriticalEntryExtension(oid) => {
-                write!(f, "an entry in it has a critical extension that is not supported, {}", Oid(oid))
+                write!(
+                    f,
+                    "an entry in it has a critical extension that is not supported, {}",
+                    printable(dotted(oid))
+                )
             }
         }
     }

@@ -6,14 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use rustls::pki_types::{CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime};
 
-use super::extension::{self, Extension};
 use super::fault::{Fault, Limit};
 use super::scope::Scope;
-use super::signer::{AuthorityKey, Signer};
+use super::signer::{AuthorityKey, DIRECTORY_NAME, Signer};
 use super::title::Title;
 use crate::tls::digest::Digest;
-use crate::x509::der::{Der, INTEGER, SEQUENCE};
-use crate::x509::validity;
+use crate::x509::Time;
+use crate::x509::der::{Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
+use crate::x509::extension::{self, Extension};
 
 const EXTENSIONS: u8 = 0xA0;
 const ENUMERATED: u8 = 0x0A;
@@ -160,11 +160,11 @@ impl<'a> Outline<'a> {
             return Err(Fault::Malformed("the signature algorithm, which is not the same in both places"));
         }
         if !algorithms.iter().any(|known| known.signature_alg_id().as_ref() == parts.algorithm) {
-            return Err(Fault::SignatureAlgorithm(extension::algorithm_oid(parts.algorithm).to_vec()));
+            return Err(Fault::SignatureAlgorithm(algorithm_oid(parts.algorithm).to_vec()));
         }
         let issuer = tbs.take(SEQUENCE).ok_or_else(malformed("the issuer"))?;
-        let this_update = validity::time(&mut tbs).ok_or_else(malformed("thisUpdate"))?;
-        let next_update = validity::time(&mut tbs);
+        let this_update = time(&mut tbs).ok_or_else(malformed("thisUpdate"))?;
+        let next_update = time(&mut tbs);
         let entries = tbs.take_optional(SEQUENCE).unwrap_or_default();
         let extensions = tbs.take_optional(EXTENSIONS);
         tbs.end().ok_or_else(malformed("what follows thisUpdate"))?;
@@ -209,8 +209,17 @@ impl<'a> Parts<'a> {
         let algorithm = list.take(SEQUENCE)?;
         let signature = list.bits()?;
         list.end()?;
-        Some(Self { signed, tbs: Der::new(signed).take(SEQUENCE)?, algorithm, signature })
+        Some(Self { signed: signed.der, tbs: signed.contents, algorithm, signature })
     }
+}
+
+fn time(der: &mut Der<'_>) -> Option<UnixTime> {
+    Time::read(der).map(Time::to_unix)
+}
+
+/// Returns the identifier of an algorithm, given the contents of its `AlgorithmIdentifier`.
+fn algorithm_oid(algorithm: &[u8]) -> &[u8] {
+    Der::new(algorithm).take(OBJECT_IDENTIFIER).unwrap_or_default()
 }
 
 /// What the extensions of a list say about it.
@@ -322,14 +331,14 @@ impl<'a> Entry<'a> {
         let mut this = Self::default();
         let mut entry = Der::new(entry);
         entry.take(INTEGER).filter(|serial| !serial.is_empty())?;
-        validity::time(&mut entry)?;
+        time(&mut entry)?;
         let mut extensions = Der::new(entry.take_optional(SEQUENCE).unwrap_or_default());
         entry.end()?;
         while !extensions.is_empty() {
             let extension = Extension::read(&mut extensions)?;
             match extension.oid {
                 extension::CERTIFICATE_ISSUER => {
-                    this.issuer = Some(extension::directory_name(extension.value));
+                    this.issuer = Some(directory_name(extension.value));
                 }
                 unknown if extension.critical => this.unknown = Some(unknown),
                 extension::REASON_CODE => {
@@ -340,6 +349,12 @@ impl<'a> Entry<'a> {
         }
         Some(this)
     }
+}
+
+/// The contents of the name, if these `GeneralNames` begin with the name of a directory.
+fn directory_name(names: &[u8]) -> Option<&[u8]> {
+    let mut names = Der::new(Der::new(names).take(SEQUENCE)?);
+    Der::new(names.take(DIRECTORY_NAME)?).take(SEQUENCE)
 }
 
 fn serial_at(entries: &[u8], place: u32) -> &[u8] {

@@ -4,7 +4,6 @@
 //! CRL whose issuer has the right name, which need not be the newest one, nor signed with the right key. The rules here
 //! are those of `openssl verify -crl_check_all`, or stricter where the table in `docs/revocation.md` says so.
 
-mod extension;
 mod fault;
 mod list;
 mod roots;
@@ -23,7 +22,6 @@ use webpki::VerifiedPath;
 
 pub(super) use self::roots::Roots;
 
-use self::extension::Certificate;
 use self::fault::Limit;
 use self::list::List;
 use self::scope::{Kind, Points};
@@ -31,6 +29,7 @@ use self::signer::Signer;
 use self::title::Title;
 use super::digest::{Digest, Hasher};
 use super::files::{GivenCrl, Origin, VerifierError};
+use crate::x509::Certificate;
 
 /// The options of the builder that concern CRLs.
 #[derive(Clone, Copy, Debug)]
@@ -219,7 +218,7 @@ impl Crls {
                 Some(issuer) => Signer::of(issuer),
                 None => roots.signer(path.anchor()),
             };
-            let (Some(certificate), Some(signer)) = (Certificate::read(certificate), signer) else {
+            let (Ok(certificate), Some(signer)) = (Certificate::read(certificate), signer) else {
                 // This can't happen: webpki has parsed both already.
                 return Err(Refusal::Unknown);
             };
@@ -264,7 +263,7 @@ impl Crls {
                 continue;
             }
             let stale = list.limit.is_none() && !options.allow_expired && list.next_update <= now;
-            if list.revokes(certificate.serial) && !stale {
+            if list.revokes(certificate.serial.0) && !stale {
                 return Err(Refusal::Revoked);
             }
             if list.limit.is_some() {

@@ -1,8 +1,9 @@
 //! Which certificates of its issuer a CRL covers: distribution points (RFC 5280 sections 4.2.1.13 and 5.2.5).
 
-use super::extension::{self, Certificate};
 use super::fault::Limit;
-use crate::x509::der::{Der, SEQUENCE};
+use crate::x509::Certificate;
+use crate::x509::der::{Der, SEQUENCE, Value};
+use crate::x509::extension::{CRL_DISTRIBUTION_POINTS, boolean};
 
 const DISTRIBUTION_POINT: u8 = 0xA0;
 const FULL_NAME: u8 = 0xA0;
@@ -40,21 +41,21 @@ impl Scope {
         let mut scope = Self::default();
         let mut limit = None;
         while !fields.is_empty() {
-            let (tag, contents) = fields.any()?;
+            let Value { tag, contents, .. } = fields.value()?;
             match tag {
                 DISTRIBUTION_POINT if scope.point.is_none() => {
                     scope.point = Some(names(contents)?.into_iter().map(<[u8]>::to_vec).collect());
                 }
                 ONLY_USER_CERTS | ONLY_CA_CERTS => {
                     let kind = if tag == ONLY_USER_CERTS { Kind::User } else { Kind::Ca };
-                    if extension::boolean(contents)? && scope.only.replace(kind).is_some() {
+                    if boolean(contents)? && scope.only.replace(kind).is_some() {
                         return None;
                     }
                 }
                 ONLY_SOME_REASONS => limit = Limit::worse(limit, Some(Limit::SomeReasons)),
                 INDIRECT | ONLY_ATTRIBUTE_CERTS => {
                     let what = if tag == INDIRECT { Limit::Indirect } else { Limit::AttributeCertificates };
-                    limit = Limit::worse(limit, extension::boolean(contents)?.then_some(what));
+                    limit = Limit::worse(limit, boolean(contents)?.then_some(what));
                 }
                 _ => return None,
             }
@@ -102,9 +103,10 @@ pub(super) enum Points<'a> {
 
 impl<'a> Points<'a> {
     pub(super) fn of(certificate: &Certificate<'a>) -> Self {
-        match certificate.extension(extension::CRL_DISTRIBUTION_POINTS) {
-            None => Self::None,
-            Some(value) => value.and_then(Self::read).map_or(Self::Unclear, Self::Named),
+        match certificate.extension(CRL_DISTRIBUTION_POINTS) {
+            Ok(None) => Self::None,
+            Ok(Some(value)) => Self::read(value).map_or(Self::Unclear, Self::Named),
+            Err(_) => Self::Unclear,
         }
     }
 
@@ -134,20 +136,17 @@ impl<'a> Points<'a> {
 /// Reads the names in a `DistributionPointName`, each with its tag. A relative name is kept as it is, since it is
 /// compared only with names of the same issuer.
 fn names(name: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut choice = Der::new(name);
+    let choice = Value::only(name)?;
     let mut names = Vec::new();
-    match choice.clone().any()? {
-        (FULL_NAME, general) => {
-            choice.take(FULL_NAME)?;
-            let mut general = Der::new(general);
+    match choice.tag {
+        FULL_NAME => {
+            let mut general = Der::new(choice.contents);
             while !general.is_empty() {
-                let (tag, _) = general.clone().any()?;
-                names.push(general.whole(tag)?);
+                names.push(general.value()?.der);
             }
         }
-        (RELATIVE_NAME, _) => names.push(choice.whole(RELATIVE_NAME)?),
+        RELATIVE_NAME => names.push(choice.der),
         _ => return None,
     }
-    choice.end()?;
     Some(names)
 }

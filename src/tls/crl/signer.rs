@@ -1,13 +1,14 @@
 //! Who may have signed a CRL: only the key that signed the certificate, and no other key of a CA with the same name.
 
-use super::extension::{self, Certificate};
 use crate::tls::digest::{Digest, Hasher};
-use crate::x509::der::{BIT_STRING, Der, OCTET_STRING, PublicKey, SEQUENCE};
+use crate::x509::der::{Der, OCTET_STRING, SEQUENCE};
+use crate::x509::extension::SUBJECT_KEY_IDENTIFIER;
+use crate::x509::{Certificate, PublicKey, usage};
 
 const KEY_IDENTIFIER: u8 = 0x80;
 const ISSUER: u8 = 0xA1;
 const SERIAL: u8 = 0x82;
-const CRL_SIGN: u8 = 0b0000_0010;
+pub(super) const DIRECTORY_NAME: u8 = 0xA4;
 
 /// An issuer on a path: its key, and its certificate. A root may come without a certificate.
 #[derive(Clone, Debug)]
@@ -19,18 +20,13 @@ pub(super) struct Signer<'a> {
 impl<'a> Signer<'a> {
     /// Reads the issuer's certificate.
     pub(super) fn of(certificate: &'a [u8]) -> Option<Self> {
-        let certificate = Certificate::read(certificate)?;
-        Some(Self {
-            certificate: Some(certificate.clone()),
-            ..Self::without_certificate(certificate.key_info)?
-        })
+        let certificate = Certificate::read(certificate).ok()?;
+        Some(Self { key: certificate.key.clone(), certificate: Some(certificate) })
     }
 
     /// Reads the contents of the issuer's `SubjectPublicKeyInfo`.
     pub(super) fn without_certificate(key_info: &'a [u8]) -> Option<Self> {
-        let mut key_info = Der::new(key_info);
-        let key = PublicKey { algorithm: key_info.take(SEQUENCE)?, key: key_info.bits()? };
-        Some(Self { key, certificate: None })
+        Some(Self { key: PublicKey::read(key_info)?, certificate: None })
     }
 
     pub(super) fn key_fingerprint(&self) -> Digest {
@@ -39,15 +35,8 @@ impl<'a> Signer<'a> {
 
     /// RFC 5280 section 6.3.3 (f): a CA whose certificate has a key usage must have cRLSign in it.
     pub(super) fn may_sign_crls(&self) -> bool {
-        let usage =
-            self.certificate.as_ref().and_then(|certificate| certificate.extension(extension::KEY_USAGE));
-        match usage {
-            None => true,
-            Some(usage) => usage
-                .and_then(|usage| Der::new(usage).take(BIT_STRING))
-                .and_then(|bits| bits.get(1))
-                .is_some_and(|bits| bits & CRL_SIGN != 0),
-        }
+        let usage = self.certificate.as_ref().map_or(Ok(None), Certificate::key_usage);
+        usage.is_ok_and(|usage| usage.is_none_or(|usage| usage & usage::CRL_SIGN != 0))
     }
 }
 
@@ -70,9 +59,9 @@ impl AuthorityKey {
         if let Some(names) = fields.take_optional(ISSUER) {
             let mut names = Der::new(names);
             while !names.is_empty() {
-                let (tag, name) = names.any()?;
-                if tag == extension::DIRECTORY_NAME && issuer.is_none() {
-                    issuer = Some(Der::new(name).take(SEQUENCE)?.to_vec());
+                let name = names.value()?;
+                if name.tag == DIRECTORY_NAME && issuer.is_none() {
+                    issuer = Some(Der::new(name.contents).take(SEQUENCE)?.to_vec());
                 }
             }
         }
@@ -85,7 +74,8 @@ impl AuthorityKey {
     pub(super) fn may_be(&self, signer: &Signer<'_>) -> bool {
         let Some(certificate) = &signer.certificate else { return true };
         let key = certificate
-            .extension(extension::SUBJECT_KEY_IDENTIFIER)
+            .extension(SUBJECT_KEY_IDENTIFIER)
+            .ok()
             .flatten()
             .and_then(|value| Der::new(value).take(OCTET_STRING));
         let same = |own: &Option<Vec<u8>>, theirs: Option<&[u8]>| match (own, theirs) {
@@ -94,7 +84,7 @@ impl AuthorityKey {
         };
         same(&self.key, key)
             && same(&self.issuer, Some(certificate.issuer))
-            && same(&self.serial, Some(certificate.serial))
+            && same(&self.serial, Some(certificate.serial.0))
     }
 
     /// Whether the two may name the same key.

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::fault::Fault;
 use super::list::List;
-use super::title::{Oid, Title, Utc};
+use super::title::{Title, Utc};
 use super::*;
 
 fn issuer() -> CertifiedIssuer<'static, KeyPair> {
@@ -49,7 +49,7 @@ fn crl(issuer: &CertifiedIssuer<'_, KeyPair>) -> Vec<u8> {
 }
 
 fn read(der: &[u8]) -> Result<List, Fault> {
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
     List::read(CertificateRevocationListDer::from(der.to_vec()), algorithms.all)
 }
 
@@ -69,7 +69,7 @@ fn a_list_is_read_and_asked_for_serial_numbers() {
     ] {
         assert_eq!(list.revokes(serial), revoked, "{serial:?}");
     }
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     let (own, other) = (issuer.der().to_vec(), self::issuer().der().to_vec());
     for _ in 0..2 {
         assert!(list.is_signed_by(&Signer::of(&own).unwrap(), algorithms));
@@ -83,9 +83,9 @@ fn a_list_is_read_and_asked_for_serial_numbers() {
 #[test]
 fn many_keys_of_one_name_take_no_more_memory_than_a_few() {
     let list = read(&crl(&issuer())).unwrap();
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     for number in 0..200_u8 {
-        let key_info = [0x30, 0, 0x03, 2, 0, number];
+        let key_info = [0x30, 3, 0x06, 1, 0x2A, 0x03, 2, 0, number];
         assert!(!list.is_signed_by(&Signer::without_certificate(&key_info).unwrap(), algorithms));
     }
     assert_eq!(list.signers_remembered(), 64);
@@ -118,22 +118,13 @@ fn what_is_cut_off_or_damaged_is_refused_or_read_and_never_a_panic() {
 #[test]
 fn a_title_has_issuer_number_and_date_and_forges_nothing() {
     let title = Title::of(&crl(&issuer())).to_string();
-    let expected =
-        "CRL of CN=client CA\\u{a},O=Träger\\, e.\\u{202e}V., number 7, of 2026-11-25 04:05:06 UTC";
+    let expected = "CRL of CN=client CA\\0A,O=Träger\\, e.\\u{202e}V., number 7, of 2026-11-25 04:05:06 UTC";
     assert_eq!(title, expected);
     assert_eq!(Title::of(&[0x30, 0x00]).to_string(), "CRL of an issuer that can't be read");
 }
 
 #[test]
-fn identifiers_and_dates_read_as_openssl_and_date_print_them() {
-    for (bytes, text) in [
-        (&[0x55, 0x1D, 0x1C][..], "2.5.29.28"),
-        (&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x05], "1.2.840.113549.1.1.5"),
-        (&[0x55, 0x80], "x5580"),
-        (&[], "x"),
-    ] {
-        assert_eq!(Oid(bytes).to_string(), text);
-    }
+fn dates_read_as_date_prints_them() {
     for (seconds, text) in [
         (0, "1970-01-01 00:00:00 UTC"),
         (951_827_696, "2000-02-29 12:34:56 UTC"),

@@ -3,20 +3,19 @@
 use rustls::pki_types::CertificateDer;
 
 use super::origin::Origin;
-use crate::x509::outline::Outline;
+use crate::x509::Certificate;
 
 /// Returns the positions of the certificates in the right order: the server's own first, each followed by its issuer,
 /// and at the end those that are not part of the chain.
 pub(in crate::tls) fn order(chain: &[CertificateDer<'_>], leaf: usize) -> Vec<usize> {
-    let outlines: Vec<_> = chain.iter().map(|certificate| Outline::read(certificate)).collect();
-    let outline = |index: usize| outlines.get(index).and_then(Option::as_ref);
+    let read: Vec<_> = chain.iter().map(|certificate| Certificate::read(certificate).ok()).collect();
+    let read = |index: usize| read.get(index).and_then(Option::as_ref);
     let mut order = vec![leaf];
     let mut last = leaf;
     let next = |order: &[usize], last: usize| {
-        let issuer = outline(last)?.issuer;
-        (0..chain.len()).find(|index| {
-            !order.contains(index) && outline(*index).is_some_and(|other| other.subject == issuer)
-        })
+        let issuer = read(last)?.issuer;
+        (0..chain.len())
+            .find(|index| !order.contains(index) && read(*index).is_some_and(|other| other.subject == issuer))
     };
     while let Some(issuer) = next(&order, last) {
         order.push(issuer);
@@ -49,9 +48,9 @@ pub(in crate::tls) fn warn_of_strangers(
             );
         }
         for (index, certificate) in chain.iter().enumerate().skip(1) {
-            let subject = Outline::read(certificate).map(|outline| outline.subject);
+            let subject = Certificate::read(certificate).map(|certificate| certificate.subject);
             let issued =
-                |other: &CertificateDer<'_>| Outline::read(other).map(|outline| outline.issuer) == subject;
+                |other: &CertificateDer<'_>| Certificate::read(other).map(|other| other.issuer) == subject;
             if !chain.iter().enumerate().any(|(other, certificate)| other != index && issued(certificate)) {
                 tracing::warn!(
                     %origin,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::x509::der::{
-    BIT_STRING, Der, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME, VERSION,
+    BIT_STRING, Der, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ impl Kind {
     /// Recognizes a structure by its first fields. The rest of it may still be malformed.
     pub(super) fn of_der(der: &[u8]) -> Option<Self> {
         const PKCS7: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07]; // 1.2.840.113549.1.7
+        const VERSION: u8 = 0xA0; // of a certificate
         let mut outer = Der::new(match der {
             // PKCS#7 and PKCS#12 may be BER of indefinite length.
             [SEQUENCE, 0x80, rest @ ..] => rest,

@@ -13,8 +13,7 @@ use super::file::FileRead;
 use super::origin::Origin;
 use super::role::Role;
 use super::verifier_error::{VerifierError, on_line, or_else};
-use crate::x509::outline::Outline;
-use crate::x509::{der, validity};
+use crate::x509::Certificate;
 
 /// The server's certificate and key, and the files they were read from.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ impl ServerCert {
         let origin = Origin(Some(chain.to_owned()));
         let placed = contents::certificates(&origin, Role::Chain, bytes)?;
         for (index, (der, line)) in placed.iter().enumerate() {
-            if der::public_key(der).is_none() {
+            if Certificate::presented(der).is_none() {
                 return Err(ServerCertError::NotACertificate { path: chain.to_owned(), index, line: *line });
             }
         }
@@ -49,7 +48,8 @@ impl ServerCert {
             .map_err(|source| ServerCertError::BadKey { path: key.to_owned(), source })?;
 
         // This comes before the check of the key, whose parser accepts version 3 only and would give a worse error.
-        let version = placed.first().and_then(|(leaf, _)| Outline::read(leaf)).map(|leaf| leaf.version);
+        let version =
+            placed.first().and_then(|(leaf, _)| Certificate::read(leaf).ok()).map(|leaf| leaf.version);
         if let Some(version @ 1..=2) = version {
             return Err(ServerCertError::Version { path: chain.to_owned(), version });
         }
@@ -60,10 +60,9 @@ impl ServerCert {
         let leaf = certificates
             .first()
             .ok_or(VerifierError::NoCertificate { origin: origin.clone(), instead: None })?;
-        let not_after = validity::not_after(leaf).ok_or_else(|| ServerCertError::NotACertificate {
-            path: chain.to_owned(),
-            index: 0,
-            line: None,
+        let validity = Certificate::read(leaf).ok().and_then(|leaf| leaf.validity);
+        let not_after = validity.map(|[_, until]| until.to_unix()).ok_or_else(|| {
+            ServerCertError::NotACertificate { path: chain.to_owned(), index: 0, line: None }
         })?;
         if let Err(source) = is_of(leaf) {
             return Err(match certificates.iter().position(|certificate| is_of(certificate).is_ok()) {

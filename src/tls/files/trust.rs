@@ -11,7 +11,7 @@ use super::file::FileRead;
 use super::origin::Origin;
 use super::role::Role;
 use super::verifier_error::VerifierError;
-use crate::x509::outline::Outline;
+use crate::x509::Certificate;
 
 /// Where client CAs come from. They are read when the verifier is built.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ impl RootSource {
                     return Err(VerifierError::BadCertificate { origin, index, line, reason });
                 }
             };
-            if Outline::read(&certificate).is_some_and(|outline| !outline.may_issue()) {
+            if Certificate::read(&certificate).is_ok_and(|certificate| !certificate.may_issue()) {
                 warn_of_leaf(&origin, index, line, &certificate);
             }
             roots.push((anchor, Some(certificate)));
@@ -115,14 +115,16 @@ impl IntermediateSource {
             }
         };
         for (index, (certificate, line)) in certificates.iter().enumerate() {
-            let unusable = match Outline::read(certificate) {
-                None => "it is not an X.509 certificate",
-                Some(outline) if outline.version < 3 => "only X.509 version 3 can say that it is a CA's",
-                Some(outline) if !outline.may_issue() => {
+            let unusable = match Certificate::read(certificate) {
+                Err(_) => "it is not an X.509 certificate",
+                Ok(certificate) if certificate.version < 3 => {
+                    "only X.509 version 3 can say that it is a CA's"
+                }
+                Ok(certificate) if !certificate.may_issue() => {
                     "it is not a CA's certificate, so no path leads through it; give those of the CAs that issued the \
                      clients' certificates"
                 }
-                Some(_) => continue,
+                Ok(_) => continue,
             };
             return Err(VerifierError::BadIntermediate { origin, index, line: *line, reason: unusable });
         }

@@ -210,7 +210,7 @@ pub enum TicketKeyError {
 
 #[cfg(test)]
 mod tests {
-    use rustls::crypto::ring::default_provider;
+    use rustls::crypto::aws_lc_rs::default_provider;
 
     use super::*;
 

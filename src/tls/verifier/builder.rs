@@ -15,7 +15,7 @@ use crate::policy::ClientAuthPolicy;
 use crate::tls::crl::{Crls, Revocation, Roots};
 use crate::tls::digest::{Digest, Hasher};
 use crate::tls::files::{Bytes, CrlSource, IntermediateSource, RootSource, VerifierError};
-use crate::x509::outline::Outline;
+use crate::x509::Certificate;
 
 /// The longest list of CA names, in bytes, that all common clients accept in a `CertificateRequest`.
 const MAX_ROOT_HINTS: usize = 16 * 1024;
@@ -29,7 +29,7 @@ impl ClientAuthPolicy {
     /// ```
     /// use tower_client_cert::{ClientAuthPolicy, VerifierError};
     ///
-    /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// # let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     /// // Without a client CA, certificates are passed on unverified, and are marked as such.
     /// let verifier = ClientAuthPolicy::RequestClientCert.verifier().provider(provider.clone()).build()?;
     /// assert_eq!(verifier.policy(), ClientAuthPolicy::RequestClientCert);
@@ -327,9 +327,8 @@ fn root_hints(
     intermediates: &[CertificateDer<'_>],
 ) -> Result<Vec<DistinguishedName>, VerifierError> {
     let mut seen = HashSet::new();
-    let intermediates = intermediates
-        .iter()
-        .filter_map(|certificate| Outline::read(certificate).map(|outline| outline.subject));
+    let intermediates =
+        intermediates.iter().filter_map(|certificate| Some(Certificate::read(certificate).ok()?.subject));
     let hints: Vec<_> = roots
         .iter()
         .map(|root| root.subject.as_ref())

@@ -5,10 +5,9 @@
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-use crate::x509::der::{Der, SEQUENCE, extension, issuer};
-
-const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
-const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
+use crate::x509::Certificate;
+use crate::x509::der::{Der, SEQUENCE};
+use crate::x509::extension::{NAME_CONSTRAINTS, SUBJECT_ALT_NAME};
 
 const PERMITTED: u8 = 0xA0;
 const EXCLUDED: u8 = 0xA1;
@@ -29,7 +28,8 @@ pub(super) fn are_unsupported(
     let chain = || std::iter::once(end_entity).chain(intermediates);
     // Every certificate has a subject, and a subject is a directory name.
     let names = chain().fold(DIRECTORY, |kinds, certificate| kinds | alt_names(certificate));
-    let is_above = |root: &&TrustAnchor<'_>| chain().any(|below| issuer(below) == Some(&*root.subject));
+    let issuers: Vec<_> = chain().filter_map(|below| Some(Certificate::read(below).ok()?.issuer)).collect();
+    let is_above = |root: &&TrustAnchor<'_>| issuers.contains(&&*root.subject);
     let by_roots = roots.iter().filter(is_above).filter_map(|root| root.name_constraints.as_deref());
     let by_intermediates = intermediates.iter().filter_map(|issuer| {
         let mut value = Der::new(extension(issuer, NAME_CONSTRAINTS)?);
@@ -40,13 +40,17 @@ pub(super) fn are_unsupported(
 }
 
 fn alt_names(certificate: &[u8]) -> Kinds {
-    let names = extension(certificate, ALT_NAMES).and_then(|value| Der::new(value).take(SEQUENCE));
+    let names = extension(certificate, SUBJECT_ALT_NAME).and_then(|value| Der::new(value).take(SEQUENCE));
     let mut names = Der::new(names.unwrap_or_default());
     let mut kinds = 0;
-    while let Some((tag, _)) = names.take_any() {
-        kinds |= kind(tag);
+    while let Some(name) = names.value() {
+        kinds |= kind(name.tag);
     }
     kinds
+}
+
+fn extension<'a>(certificate: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
+    Certificate::read(certificate).ok()?.extension(oid).ok()?
 }
 
 /// Returns the kinds of name that the contents of a `NameConstraints` extension mention.
@@ -56,7 +60,7 @@ fn constraints(value: &[u8]) -> Kinds {
     for subtrees in [PERMITTED, EXCLUDED] {
         let mut subtrees = Der::new(value.take_optional(subtrees).unwrap_or_default());
         while let Some(subtree) = subtrees.take(SEQUENCE) {
-            kinds |= Der::new(subtree).take_any().map_or(0, |(base, _)| kind(base));
+            kinds |= Der::new(subtree).value().map_or(0, |base| kind(base.tag));
         }
     }
     kinds

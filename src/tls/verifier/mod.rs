@@ -34,7 +34,7 @@ use super::files::FileRead;
 use super::files::VerifierError;
 use crate::peer::{PeerCertificates, UnverifiedReason};
 use crate::policy::ClientAuthPolicy;
-use crate::x509::der;
+use crate::x509::Certificate;
 
 /// Carries out a [`ClientAuthPolicy`] in rustls, and judges certificates. Made by [`ClientAuthPolicy::verifier`].
 ///
@@ -188,7 +188,7 @@ impl ClientVerifier {
             if bytes > self.max_certificate_size {
                 return Err(ChainError::TooLarge { index, bytes, max: self.max_certificate_size });
             }
-            if der::public_key(certificate).is_none() {
+            if Certificate::presented(certificate).is_none() {
                 return Err(ChainError::NotACertificate { index });
             }
         }
@@ -292,7 +292,7 @@ impl ClientVerifier {
         signed: &DigitallySignedStruct,
         candidates: &[&dyn SignatureVerificationAlgorithm],
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = der::public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let key = Certificate::presented(end_entity).ok_or(CertificateError::BadEncoding)?.key;
         candidates
             .iter()
             .filter(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm)

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 
 use crate::tls::crl::Span;
 use crate::tls::digest::{Digest, Hasher};
-use crate::x509::validity;
+use crate::x509::{Certificate, Time};
 
 /// The verdict that a chain verifies.
 #[derive(Clone, Debug)]
@@ -36,9 +36,11 @@ impl Verdict {
         let Span { since, until } = not_revoked;
         let mut verdict = Self { path: path.iter().filter_map(place).collect(), since, until };
         for certificate in std::iter::once(end_entity).chain(path) {
-            // If a date can't be read, the verdict holds for this second only.
-            verdict.since = verdict.since.max(validity::not_before(certificate).unwrap_or(now));
-            verdict.until = verdict.until.min(validity::not_after(certificate).unwrap_or(now));
+            // If the dates can't be read, the verdict holds for this second only.
+            let validity = Certificate::read(certificate).ok().and_then(|certificate| certificate.validity);
+            let [since, until] = validity.map_or([now; 2], |times| times.map(Time::to_unix));
+            verdict.since = verdict.since.max(since);
+            verdict.until = verdict.until.min(until);
         }
         verdict
     }

@@ -227,6 +227,7 @@ fn i5_whatever_changes_a_verdict_changes_the_fingerprint() {
         base().max_certificates(4),
         base().max_certificate_size(1000),
         base().session_lifetime(Duration::from_secs(MINUTE)),
+        #[cfg(feature = "ring")]
         base().provider(Provider::chosen().other().crypto()),
     ]
     .map(|builder| *builder.build().unwrap().fingerprint());

@@ -9,19 +9,19 @@ use axum::response::IntoResponse;
 use axum::{Json, Router};
 use clap::Parser;
 use serde_json::{Value, json};
-use tower_client_cert::dialect::{AnyDialect, Dialect, Envoy, XfccMode};
+use tower_client_cert::dialect::{AnyDialect, Dialect};
 use tower_client_cert::forwarded::{
-    Fingerprint, ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
+    ForwardedClientCert, ForwardedClientCertError, ForwardedClientCertLayer, TrustedProxies,
 };
-use tower_client_cert::{ClientAuthPolicy, ClientVerifier};
+use tower_client_cert::{ClientAuthPolicy, ClientVerifier, Fingerprint};
 
 type Failure = Box<dyn std::error::Error>;
 
 #[derive(Parser)]
 struct Args {
-    /// A dialect by name, or `envoy;mode=append-forward;hops=2`.
+    /// A dialect by name, with its options: `envoy;hops=2`.
     #[arg(long)]
-    dialect: String,
+    dialect: AnyDialect,
     /// The CA by which the certificates are verified once more.
     #[arg(long)]
     client_ca: PathBuf,
@@ -35,20 +35,7 @@ async fn main() -> Result<(), Failure> {
         .roots_from_file(&args.client_ca)
         .provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build()?;
-    match args.dialect.strip_prefix("envoy;") {
-        Some(options) => serve(envoy(options)?, verifier).await,
-        None => serve(args.dialect.parse::<AnyDialect>()?, verifier).await,
-    }
-}
-
-fn envoy(options: &str) -> Result<Envoy, Failure> {
-    options.split(';').try_fold(Envoy::new(), |envoy, option| match option.split_once('=') {
-        Some(("mode", "append-forward")) => Ok(envoy.mode(XfccMode::AppendForward)),
-        Some(("mode", "forward-only")) => Ok(envoy.mode(XfccMode::ForwardOnly)),
-        Some(("mode", "always-forward-only")) => Ok(envoy.mode(XfccMode::AlwaysForwardOnly)),
-        Some(("hops", hops)) => Ok(envoy.hops(hops.parse()?)),
-        _ => Err(format!("envoy has no option `{option}`").into()),
-    })
+    serve(args.dialect, verifier).await
 }
 
 async fn serve<D: Dialect + Send + Sync + 'static>(
