@@ -173,8 +173,7 @@ impl Client {
             }
             None => [details.uris.clone(), details.dns_names.clone()].concat(),
         };
-        let hash =
-            client.end_entity().map(|der| Fingerprint::of(der)).or(details.hash.map(Fingerprint::from));
+        let hash = client.end_entity().map(|der| Fingerprint::of(der)).or(details.hash);
         Self {
             who: who.or_else(|| names.first().cloned()),
             issuer,
