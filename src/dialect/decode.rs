@@ -88,7 +88,7 @@ pub enum DecodeErrorKind {
     },
     /// The value is not canonical base64 with padding (RFC 4648 section 4).
     #[error("not base64: {0}")]
-    Base64(base64::DecodeError),
+    Base64(String),
     /// A `%` that is not followed by two hexadecimal digits, or a byte that should have been escaped.
     #[error("not percent-encoded")]
     Percent,
@@ -139,15 +139,10 @@ impl DecodeError {
         Self { header: header.clone(), offset, kind, looks_like: None }
     }
 
-    /// Base64 that starts at `start` in the value of `header` and does not decode.
+    /// Base64 in the value of `header` that does not decode, at this byte, for the reason that a decoder gives.
     #[must_use]
-    pub fn base64(header: &HeaderName, start: usize, error: base64::DecodeError) -> Self {
-        let within = match error {
-            base64::DecodeError::InvalidByte(offset, _)
-            | base64::DecodeError::InvalidLastSymbol { offset, .. } => offset,
-            _ => 0,
-        };
-        Self::new(header, start.saturating_add(within), DecodeErrorKind::Base64(error))
+    pub fn base64(header: &HeaderName, offset: usize, reason: impl fmt::Display) -> Self {
+        Self::new(header, offset, DecodeErrorKind::Base64(reason.to_string()))
     }
 
     /// The one value of `header`, or `None` if it is not there.
@@ -248,7 +243,12 @@ impl<'a> Field<'a> {
     }
 
     pub(super) fn base64_error(&self, start: usize, error: base64::DecodeError) -> DecodeError {
-        self.with_hint(DecodeError::base64(self.header, self.start + start, error))
+        let within = match error {
+            base64::DecodeError::InvalidByte(offset, _)
+            | base64::DecodeError::InvalidLastSymbol { offset, .. } => offset,
+            _ => 0,
+        };
+        self.with_hint(DecodeError::base64(self.header, self.start + start + within, error))
     }
 
     fn with_hint(&self, mut error: DecodeError) -> DecodeError {

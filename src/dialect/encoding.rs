@@ -175,8 +175,9 @@ fn pem_blocks(field: &Field<'_>, text: &[u8]) -> Result<Certificates, (usize, De
             .ok_or_else(|| at(BEGIN.len(), "no `-----END CERTIFICATE-----` and line feed"))?;
         let body = body.get(..length).unwrap_or_default();
         let base64: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\n').collect();
-        let der =
-            STANDARD.decode(base64).map_err(|error| (start + BEGIN.len(), DecodeErrorKind::Base64(error)))?;
+        let der = STANDARD
+            .decode(base64)
+            .map_err(|error| (start + BEGIN.len(), DecodeErrorKind::Base64(error.to_string())))?;
         let der = certificate(field, start, der).map_err(|error| (start, error.kind().clone()))?;
         let end = start + BEGIN.len() + length + END.len();
         if text.get(start..end) != Some(pem(&der).as_bytes()) {
