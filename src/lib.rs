@@ -134,9 +134,11 @@
 //! |---|---|---|
 //! | `axum` | yes | extractors; with `tls`, [`TlsListener`] and [`make_service`] |
 //! | `axum-server` | | the acceptor in `axum-server` 0.9, and [`AdoptConnectInfoLayer`] for that crate's own TLS |
+//! | `http2` | | HTTP/2: [`from_files`](ClientCertAcceptor::from_files) and its like offer it by ALPN, and axum speaks it |
 //! | `metrics` | | counters, through the `metrics` crate |
 //! | `reload` | | [`Reloader`] |
 //! | `serde` | | with `x509`, rules of [`authorize`] from a configuration file |
+//! | `serve` | | [`serve()`]: a server with deadlines, and an end for connections whose trust is lost; with `axum`, `http2` and `tls` |
 //! | `ticket-keys` | | [`SharedTicketer`]: sessions that every replica resumes |
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
 //! | `tonic` | | tonic 0.14 on a [`TlsListener`], and [`AdoptConnectInfoLayer`] for tonic's own TLS |
@@ -185,6 +187,8 @@ pub use server::{AdoptConnectInfo, AdoptConnectInfoLayer, WithTlsConnectInfo};
 pub use server::{Captured, MakeService, TlsListener, make_service};
 #[cfg(all(feature = "axum", feature = "x509"))]
 pub use server::{ClientIdentityRejection, Identified, IdentifiedRejection};
+#[cfg(feature = "serve")]
+pub use server::{DrainError, Serve, Transport, serve};
 #[cfg(feature = "axum")]
 pub use server::{MissingTlsConnectInfo, PeerCertificatesRejection};
 #[cfg(feature = "tls")]
