@@ -52,6 +52,7 @@ mod schemes;
 mod screening;
 mod second_opinion;
 mod serve;
+mod served;
 mod servers;
 mod shutdown;
 mod sni;

@@ -68,6 +68,22 @@ pub(super) async fn serve<IO, A, S, B>(
     let (mut trusted, mut stopping) = (true, false);
     loop {
         let ending = tokio::select! {
+            // hyper has a timer of its own for HTTP/1.1, which cuts. This one goes first, and closes who is idle.
+            biased;
+            () = &mut timer => {
+                let http = connection.is_some().then_some(&activity);
+                match schedule.due(http, Instant::now()) {
+                    Due::Nothing { until } => {
+                        timer.as_mut().reset(until);
+                        continue;
+                    }
+                    Due::Drain(ending) => ending,
+                    Due::Cut(ending) => {
+                        cut(&address, &ending);
+                        return cutter.cut(ending);
+                    }
+                }
+            }
             result = running(connection.as_mut()), if connection.is_some() => {
                 if let Err(error) = result {
                     ended_early(&address, &*error);
@@ -87,20 +103,6 @@ pub(super) async fn serve<IO, A, S, B>(
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
                 Ending::Stopped
-            }
-            () = &mut timer => {
-                let http = connection.is_some().then_some(&activity);
-                match schedule.due(http, Instant::now()) {
-                    Due::Nothing { until } => {
-                        timer.as_mut().reset(until);
-                        continue;
-                    }
-                    Due::Drain(ending) => ending,
-                    Due::Cut(ending) => {
-                        cut(&address, &ending);
-                        return cutter.cut(ending);
-                    }
-                }
             }
         };
         draining(&address, &ending);

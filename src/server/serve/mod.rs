@@ -158,7 +158,7 @@ impl<L, S, F> Serve<L, S, F> {
     /// layer sees it. The default is 64 KiB, which is room for four of this crate's largest values.
     ///
     /// hyper's own limit over HTTP/2 is 16 KiB, and so less than what a proxy with this crate's layer may send. Over
-    /// HTTP/1.1 the number is that of a connection's buffer, and at least 8 KiB.
+    /// HTTP/1.1 the number is the size of a connection's buffer, at least 8 KiB, and what arrives together may exceed it.
     pub fn max_header_size(mut self, bytes: usize) -> Self {
         self.settings.max_header_size = bytes;
         self

@@ -77,9 +77,11 @@ impl Schedule {
     }
 
     /// Returns when the connection will have been quiet for too long, or when to look again if it is not quiet now.
-    /// `None` if hyper looks after that, as it does over HTTP/1.1 once it knows that it is HTTP/1.1.
+    /// `None` if hyper looks after the rest: over HTTP/1.1 it cuts who is within the head of a request, and nobody else
+    /// is to be cut. An answer may have been sent before the request's body has come.
     fn quiet_at(&self, activity: &Activity, now: Instant) -> Option<Instant> {
-        if activity.version().is_some_and(|version| version < Version::HTTP_2) {
+        let http1 = activity.version().is_some_and(|version| version < Version::HTTP_2);
+        if http1 && self.told_quiet.is_some() {
             return None;
         }
         let since = match activity.quiet_since() {
