@@ -36,10 +36,9 @@ use crate::tls::{ClientCertAcceptor, TrustLost};
 /// refused for its certificate, at `debug` otherwise. Dropping the listener, as axum does at the start of a graceful
 /// shutdown, cuts off unfinished handshakes.
 ///
-/// HTTP/2 needs `alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()]` in the rustls configuration, and axum's
-/// feature `http2`.
+/// HTTP/2 needs feature `http2`, and an acceptor that [offers it](ClientCertAcceptor).
 ///
-/// Serve it with [`make_service`]. [`ListenerExt::tap_io`](axum::serve::ListenerExt::tap_io) works as usual:
+/// Serve it with [`serve`](crate::serve()) (feature `serve`), or under `axum::serve` with [`make_service`]. [`ListenerExt::tap_io`](axum::serve::ListenerExt::tap_io) works as usual:
 ///
 /// ```no_run
 /// use axum::serve::ListenerExt as _;

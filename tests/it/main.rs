@@ -23,6 +23,7 @@ mod dialects;
 mod edge_proxy;
 mod forward;
 mod forwarded;
+mod from_der;
 mod from_forwarded;
 mod hostile;
 mod identity;

@@ -16,13 +16,13 @@ use super::verifier_error::{VerifierError, on_line, or_else};
 use crate::x509::outline::Outline;
 use crate::x509::{der, validity};
 
-/// The server's certificate and key, and the files they were read from.
+/// The server's certificate and key, and the files they were read from, if they were.
 #[derive(Debug)]
 pub(in crate::tls) struct ServerCert {
     pub(in crate::tls) key: Arc<CertifiedKey>,
     pub(in crate::tls) not_after: UnixTime,
     #[cfg_attr(not(feature = "reload"), allow(dead_code))]
-    pub(in crate::tls) files: [FileRead; 2],
+    pub(in crate::tls) files: Vec<FileRead>,
 }
 
 impl ServerCert {
@@ -79,7 +79,22 @@ impl ServerCert {
         }
         chain::warn_of_strangers(&origin, &certificates, &lines);
         let certified = CertifiedKey::new(certificates, private);
-        Ok(Self { key: Arc::new(certified), not_after, files: [chain_file, key_file] })
+        Ok(Self { key: Arc::new(certified), not_after, files: vec![chain_file, key_file] })
+    }
+
+    /// Takes a certificate and key that are in memory, and checks that they belong together.
+    pub(in crate::tls) fn from_der(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, ServerCertError> {
+        let key = CertifiedKey::from_der(chain, key, provider)
+            .map_err(|source| ServerCertError::Unusable { source })?;
+        let not_after = key.cert.first().and_then(|leaf| validity::not_after(leaf));
+        let not_after = not_after.ok_or(ServerCertError::Unusable {
+            source: rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding),
+        })?;
+        Ok(Self { key: Arc::new(key), not_after, files: Vec::new() })
     }
 }
 
@@ -182,6 +197,12 @@ pub enum ServerCertError {
         /// The file.
         path: PathBuf,
         /// Why it does not.
+        source: rustls::Error,
+    },
+    /// A certificate and key that are in memory are not fit for use, or do not belong together.
+    #[error("the server's certificate and private key can't be used: {source}")]
+    Unusable {
+        /// Why they can't.
         source: rustls::Error,
     },
     /// The private key does not belong to the first certificate, or the provider can't tell whether it does.
