@@ -48,7 +48,7 @@
 //! ```
 //!
 //! Handlers of such an app can ask for [`PeerCertificates`], for `Option<PeerCertificates>` and for
-//! [`TlsConnectInfo`]. Under [`axum::serve`], [`make_service`] attaches them. Without axum, [`ClientCertAcceptor::accept`] takes any stream and returns the TLS stream and the
+//! [`TlsConnectInfo`]. Under [`axum::serve()`], [`make_service`] attaches them. Without axum, [`ClientCertAcceptor::accept`] takes any stream and returns the TLS stream and the
 //! `TlsConnectInfo`, which is a [`Layer`](tower_layer::Layer): `info.layer(service)` is all there is to do.
 //!
 //! # At the backend

@@ -29,7 +29,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// could draw out.
 ///
 /// It takes an axum `Router`, or any other tower service, and does what [`make_service`](crate::make_service) does under
-/// [`axum::serve`]: each request carries its [`TlsConnectInfo`](crate::TlsConnectInfo) and, in axum's `ConnectInfo`, the
+/// [`axum::serve()`]: each request carries its [`TlsConnectInfo`](crate::TlsConnectInfo) and, in axum's `ConnectInfo`, the
 /// client's address. Beyond that, it
 ///
 /// - closes connections whose clients do not send a request in time ([`header_timeout`](Serve::header_timeout)), or no

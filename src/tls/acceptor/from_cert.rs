@@ -18,7 +18,7 @@ impl ClientCertAcceptor {
     /// [`verifier.server_config()`](ClientVerifier::server_config), and its verifier.
     ///
     /// rustls does not tell which verifier a configuration has. So if the two do not belong together, this is no error:
-    /// every handshake fails, with [`AcceptError::ForeignConfig`]. With [`from_files`](Self::from_files) and
+    /// every handshake fails, with [`AcceptError::ForeignConfig`](crate::AcceptError::ForeignConfig). With [`from_files`](Self::from_files) and
     /// [`from_der`](Self::from_der) that can't happen. The configuration's ALPN is left as it is.
     ///
     /// The configuration's `session_storage` and `ticketer` are wrapped, and the sessions in them are bound to the
