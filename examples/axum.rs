@@ -23,7 +23,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 use tower_client_cert::{
-    ClientAuthPolicy, ClientCertAcceptor, PeerCertificates, TlsConnectInfo, TlsListener, make_service,
+    ClientAuthPolicy, ClientCertAcceptor, PeerCertificates, TlsConnectInfo, TlsListener, serve,
 };
 
 use crate::client::Client;
@@ -82,21 +82,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .provider(Arc::clone(&provider))
         .roots([pki.ca.clone()])
         .build()?;
-    let mut config = verifier
-        .server_config()?
-        .with_single_cert(vec![pki.server.certificate.clone()], pki.server.key.clone_key())?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = ClientCertAcceptor::new(config, verifier);
+    let chain = vec![pki.server.certificate.clone()];
+    let acceptor = ClientCertAcceptor::from_der(chain, pki.server.key.clone_key(), verifier, |_| {})?;
 
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = tcp.local_addr()?;
     let members = Arc::new(vec![(pki.trusted.certificate.clone(), "Alice")]);
-    let served = axum::serve(TlsListener::new(tcp, acceptor), make_service(app(members)))
-        .with_graceful_shutdown(async move {
-            let stopped =
-                if demo_once { std::future::pending().await } else { tokio::signal::ctrl_c().await };
-            stopped.expect("this system has signals");
-        });
+    let served = serve(TlsListener::new(tcp, acceptor), app(members)).with_graceful_shutdown(async move {
+        let stopped = if demo_once { std::future::pending().await } else { tokio::signal::ctrl_c().await };
+        stopped.expect("this system has signals");
+    });
 
     if demo_once {
         tokio::spawn(served.into_future());

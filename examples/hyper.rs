@@ -98,11 +98,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .provider(Arc::clone(&provider))
         .roots_from_file(&pki.ca_file)
         .build()?;
-    let mut config = verifier
-        .server_config()?
-        .with_single_cert(vec![pki.server.certificate.clone()], pki.server.key.clone_key())?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = ClientCertAcceptor::new(config, verifier).handshake_timeout(Duration::from_secs(5));
+    let chain = vec![pki.server.certificate.clone()];
+    let acceptor = ClientCertAcceptor::from_der(chain, pki.server.key.clone_key(), verifier, |_| {})?
+        .handshake_timeout(Duration::from_secs(5));
 
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = tcp.local_addr()?;

@@ -23,37 +23,32 @@
 //!
 //! # At the proxy
 //!
-//! Choose a [policy](ClientAuthPolicy), build its [verifier](ClientVerifier), serve with a [`TlsListener`] and
-//! [`make_service`], and put [`ClientCertLayer`] around what sends requests on:
+//! Choose a [policy](ClientAuthPolicy), build its [verifier](ClientVerifier), [`serve()`] on a [`TlsListener`], and put
+//! [`ClientCertLayer`] around what sends requests on:
 //!
 //! ```no_run
 //! use axum::Router;
-//! use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 //! use tower::Layer;
-//! use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, TlsListener, make_service};
+//! use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor, ClientCertLayer, TlsListener, serve};
 //!
 //! # async fn proxy() {}
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! rustls::crypto::aws_lc_rs::default_provider().install_default().expect("the only one of the process");
 //!
-//! let chain = CertificateDer::pem_file_iter("server.pem")?.collect::<Result<_, _>>()?;
-//! let key = PrivateKeyDer::from_pem_file("server.key")?;
 //! let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("client-ca.pem").build()?;
-//! let mut config = verifier.server_config()?.with_single_cert(chain, key)?;
-//! config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-//! let acceptor = ClientCertAcceptor::new(config, verifier);
+//! let acceptor = ClientCertAcceptor::from_files("server.pem", "server.key", verifier, |_| {})?;
 //!
 //! // Around the whole app: a router's own `layer` misses what is added to it later.
 //! let app = ClientCertLayer::new().layer(Router::new().fallback(proxy));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8443").await?;
-//! axum::serve(TlsListener::new(listener, acceptor), make_service(app)).await?;
+//! serve(TlsListener::new(listener, acceptor), app).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Handlers of such an app can ask for [`PeerCertificates`], for `Option<PeerCertificates>` and for
-//! [`TlsConnectInfo`]. Without axum, [`ClientCertAcceptor::accept`] takes any stream and returns the TLS stream and the
+//! [`TlsConnectInfo`]. Under [`axum::serve()`], [`make_service`] attaches them. Without axum, [`ClientCertAcceptor::accept`] takes any stream and returns the TLS stream and the
 //! `TlsConnectInfo`, which is a [`Layer`](tower_layer::Layer): `info.layer(service)` is all there is to do.
 //!
 //! # At the backend
@@ -134,9 +129,11 @@
 //! |---|---|---|
 //! | `axum` | yes | extractors; with `tls`, [`TlsListener`] and [`make_service`] |
 //! | `axum-server` | | the acceptor in `axum-server` 0.9, and [`AdoptConnectInfoLayer`] for that crate's own TLS |
+//! | `http2` | | HTTP/2: [`from_files`](ClientCertAcceptor::from_files) and its like offer it by ALPN, and axum speaks it |
 //! | `metrics` | | counters, through the `metrics` crate |
 //! | `reload` | | [`Reloader`] |
 //! | `serde` | | with `x509`, rules of [`authorize`] from a configuration file |
+//! | `serve` | | [`serve()`]: a server with deadlines, and an end for connections whose trust is lost; with `axum`, `http2` and `tls` |
 //! | `ticket-keys` | | [`SharedTicketer`]: sessions that every replica resumes |
 //! | `tls` | yes | [`ClientVerifier`] and [`ClientCertAcceptor`], on rustls and tokio |
 //! | `tonic` | | tonic 0.14 on a [`TlsListener`], and [`AdoptConnectInfoLayer`] for tonic's own TLS |
@@ -191,6 +188,8 @@ pub use server::{AdoptConnectInfo, AdoptConnectInfoLayer, WithTlsConnectInfo};
 pub use server::{Captured, MakeService, TlsListener, make_service};
 #[cfg(all(feature = "axum", feature = "x509"))]
 pub use server::{ClientIdentityRejection, Identified, IdentifiedRejection};
+#[cfg(feature = "serve")]
+pub use server::{DrainError, Serve, Transport, serve};
 #[cfg(feature = "axum")]
 pub use server::{MissingTlsConnectInfo, PeerCertificatesRejection};
 #[cfg(feature = "tls")]

@@ -3,6 +3,8 @@
 //! Requests pass here before `ClientCertLayer` writes, so that nothing a client says of `Connection` can take away
 //! what the layer wrote.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
@@ -10,8 +12,6 @@ use http::header::{
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-
-use crate::server::Peer;
 
 /// Headers that end at this hop, besides those that `Connection` names (RFC 9110 section 7.6.1).
 static HOP_BY_HOP: [HeaderName; 8] = [
@@ -65,7 +65,7 @@ pub(crate) fn plain_text(status: StatusCode, text: &'static str) -> Response<Bod
 }
 
 /// Makes a request fit for the backend, all but its certificate headers and its URI.
-pub(crate) fn for_backend<B>(request: &mut Request<B>, peer: &Peer) -> Result<(), Refusal> {
+pub(crate) fn for_backend<B>(request: &mut Request<B>, client: IpAddr) -> Result<(), Refusal> {
     if request.method() == Method::CONNECT {
         return Err(NO_TUNNELS);
     }
@@ -86,7 +86,7 @@ pub(crate) fn for_backend<B>(request: &mut Request<B>, peer: &Peer) -> Result<()
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    let address = peer.address.ip().to_canonical().to_string();
+    let address = client.to_canonical().to_string();
     headers.insert(X_FORWARDED_FOR, HeaderValue::try_from(address).expect("an IP address is printable"));
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     headers.insert(X_FORWARDED_HOST, host.clone());

@@ -12,8 +12,9 @@
 //!            --client-auth VerifyClientCertIfGiven --client-ca ca.pem
 //! ```
 //!
-//! A file for each step: `args` and `forwarding` (its part for the layer), `tls` (files to acceptor), `server` (connections), `idle` (those on which nothing
-//! is asked any more), `headers` and `proxy` (requests), `upgrade` (WebSockets); and for the demonstration `pki`, `echo`, `client` and `demo`.
+//! A file for each step: `args` and `forwarding` (its part for the layer), `tls` (files to acceptor), `headers` and `proxy`
+//! (requests), `upgrade` (WebSockets); and for the demonstration `pki`, `echo`, `client` and `demo`. Connections are the
+//! library's: `serve`.
 
 mod args;
 mod client;
@@ -21,10 +22,8 @@ mod demo;
 mod echo;
 mod forwarding;
 mod headers;
-mod idle;
 mod pki;
 mod proxy;
-mod server;
 mod tls;
 mod upgrade;
 
@@ -35,17 +34,20 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use axum::serve::ListenerExt as _;
 use clap::{CommandFactory as _, Parser as _};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tower::Layer as _;
+use tower_client_cert::{TlsListener, serve};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::args::{Args, BackendAddress};
 use crate::demo::Demonstration;
 use crate::pki::{Pki, PkiError};
 use crate::proxy::{Backend, proxy};
-use crate::server::{Server, Timeouts};
 use crate::tls::TlsError;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
@@ -74,7 +76,7 @@ async fn main() -> ExitCode {
         Args::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
     }
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = filter.parse().unwrap_or_else(|error| {
+    let filter: Targets = filter.parse().unwrap_or_else(|error| {
         eprintln!(
             "edge_proxy: RUST_LOG is {filter:?}, which is not understood ({error}): logging at level info"
         );
@@ -82,7 +84,7 @@ async fn main() -> ExitCode {
     });
     let layer =
         tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
-    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
+    tracing_subscriber::registry().with(filter).with(layer).init();
     match run(args).await {
         Ok(code) => code,
         Err(error) => {
@@ -140,8 +142,18 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
 
     tracing::info!(%address, %backend, policy = %args.client_auth, "serving");
     let proxy = proxy(Backend::new(backend, args.backend_timeout), &args.dialect, &args.forwarding);
-    let timeouts = Timeouts { header: args.header_timeout, drain: args.drain_timeout };
-    let server = Server::start(tcp, acceptor, (args.pass_headers(), proxy), timeouts);
+    let tcp = tcp.tap_io(|tcp| {
+        // Without it the server still works.
+        let _ = tcp.set_nodelay(true);
+    });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = serve(TlsListener::new(tcp, acceptor), args.pass_headers().layer(proxy))
+        .header_timeout(args.header_timeout)
+        .drain_timeout(args.drain_timeout)
+        .with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+    let server = tokio::spawn(server.into_future());
 
     if let Some(pki) = pki.as_ref().filter(|_| args.demonstrates()) {
         let demonstration = Demonstration {
@@ -166,18 +178,16 @@ async fn run(args: Args) -> Result<ExitCode, StartError> {
         say(format_args!("Try it:\n\n{}", demo::curl_lines(pki, reachable(address))));
     }
     signals.next().await;
-    drain(server, &args, &mut signals).await;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Lets requests under way go on for a while; until a second signal at most.
-async fn drain(server: Server, args: &Args, signals: &mut Signals) {
     tracing::info!(timeout = ?args.drain_timeout, "draining");
+    drop(stop);
     tokio::select! {
-        () = server.drain() => tracing::info!("every request has ended"),
-        () = tokio::time::sleep(args.drain_timeout) => tracing::warn!("cut the requests that had not ended in time"),
+        drained = server => match drained.expect("it does not panic") {
+            Ok(()) => tracing::info!("every request has ended"),
+            Err(error) => tracing::warn!("{error}"),
+        },
         () = signals.next() => tracing::warn!("cut the requests that had not ended yet"),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn listen(args: &Args) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -1,14 +1,17 @@
 //! From a client's request to the backend's answer.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, StatusCode, Uri};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -22,7 +25,6 @@ use tower_client_cert::dialect::AnyDialect;
 use crate::args::BackendAddress;
 use crate::forwarding::Forwarding;
 use crate::headers::{self, plain_text};
-use crate::server::Peer;
 use crate::upgrade::{self, Upgrade};
 
 /// Answers every request.
@@ -41,15 +43,15 @@ pub(crate) fn proxy(backend: Backend, dialects: &[AnyDialect], forwarding: &Forw
     BoxCloneSyncService::new(service_fn(move |mut request: Request<Body>| {
         let service = service.clone();
         async move {
-            let peer = request.extensions().get::<Peer>().cloned();
-            let peer = peer.expect("the server puts it on every request");
+            let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let client = client.expect("`serve` puts it on every request").ip();
             let asked = request.extensions().get::<OnUpgrade>().cloned();
-            let response = match headers::for_backend(&mut request, &peer) {
+            let response = match headers::for_backend(&mut request, client) {
                 Ok(()) => service.oneshot(request).await?,
                 Err(refusal) => refusal.into(),
             };
             if let Some(asked) = asked.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
-                upgrade::close_if_refused(asked, peer);
+                upgrade::close_if_refused(asked);
             }
             Ok(response)
         }
@@ -127,8 +129,16 @@ impl Backend {
         Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(path).build()
     }
 
-    /// Sends a request. A long upload is not slow: the time starts anew with each piece of the body.
     async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, NoAnswer> {
+        if !request.body().is_end_stream() {
+            return self.send_with_body(request).await;
+        }
+        let response = tokio::time::timeout(self.timeout, self.connections.request(request)).await;
+        Ok(response.map_err(|_| NoAnswer::Slow(self.timeout))??)
+    }
+
+    /// Sends a request. A long upload is not slow: the time starts anew with each piece of the body.
+    async fn send_with_body(&self, request: Request<Body>) -> Result<Response<Incoming>, NoAnswer> {
         let progress = Arc::new(Notify::new());
         let broken = Arc::new(AtomicBool::new(false));
         let request = request.map(|body| {

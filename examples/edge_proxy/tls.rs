@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use tower_client_cert::{
     ClientAuthPolicy, ClientCertAcceptor, ClientVerifier, ReloadError, Reloader, ServerCertError,
@@ -33,7 +32,7 @@ pub(crate) fn acceptor(
     key: &Path,
 ) -> Result<ClientCertAcceptor, TlsError> {
     let verifier = verifier(provider, args, pki)?;
-    let acceptor = ClientCertAcceptor::from_files(cert, key, verifier, offer_both_versions_of_http)?;
+    let acceptor = ClientCertAcceptor::from_files(cert, key, verifier, |_| {})?;
     Ok(with_log(acceptor, args))
 }
 
@@ -50,10 +49,6 @@ pub(crate) fn reloader(
 
 fn with_log(acceptor: ClientCertAcceptor, args: &Args) -> ClientCertAcceptor {
     if args.without_names_in_log { acceptor.without_names_in_log() } else { acceptor }
-}
-
-fn offer_both_versions_of_http(config: &mut ServerConfig) {
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 }
 
 fn verifier(

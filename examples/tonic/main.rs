@@ -97,11 +97,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .provider(Arc::clone(&provider))
         .roots([pki.ca.clone()])
         .build()?;
-    let mut config = verifier
-        .server_config()?
-        .with_single_cert(vec![pki.server.certificate.clone()], pki.server.key.clone_key())?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let acceptor = ClientCertAcceptor::new(config, verifier);
+    let chain = vec![pki.server.certificate.clone()];
+    let acceptor = ClientCertAcceptor::from_der(chain, pki.server.key.clone_key(), verifier, |config| {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+    })?;
 
     // In tonic's own server.
     let listener = TlsListener::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, acceptor.clone());

@@ -27,7 +27,7 @@ use tracing::{
 
 use super::connect_info::WithTlsConnectInfo;
 use crate::peer::TlsConnectInfo;
-use crate::tls::ClientCertAcceptor;
+use crate::tls::{ClientCertAcceptor, TrustLost};
 
 /// A [`Listener`] for [`axum::serve()`] that speaks TLS.
 ///
@@ -36,10 +36,9 @@ use crate::tls::ClientCertAcceptor;
 /// refused for its certificate, at `debug` otherwise. Dropping the listener, as axum does at the start of a graceful
 /// shutdown, cuts off unfinished handshakes.
 ///
-/// HTTP/2 needs `alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()]` in the rustls configuration, and axum's
-/// feature `http2`.
+/// HTTP/2 needs feature `http2`, and an acceptor that [offers it](ClientCertAcceptor).
 ///
-/// Serve it with [`make_service`]. [`ListenerExt::tap_io`](axum::serve::ListenerExt::tap_io) works as usual:
+/// Serve it with [`serve`](crate::serve()) (feature `serve`), or under `axum::serve` with [`make_service`]. [`ListenerExt::tap_io`](axum::serve::ListenerExt::tap_io) works as usual:
 ///
 /// ```no_run
 /// use axum::serve::ListenerExt as _;
@@ -135,7 +134,8 @@ where
         let span =
             tracing::info_span!("connection", peer = ?address, server_name = Empty, certificate = Empty);
         let handshake = async move {
-            match acceptor.try_accept(Captured { io, info: OnceLock::new() }).await {
+            let io = Captured { io, info: OnceLock::new(), acceptor: acceptor.clone() };
+            match acceptor.try_accept(io).await {
                 Ok((stream, info)) => {
                     #[cfg(feature = "tracing")]
                     record(&info);
@@ -235,6 +235,7 @@ where
 pub struct Captured<IO> {
     io: IO,
     info: OnceLock<TlsConnectInfo>,
+    acceptor: ClientCertAcceptor,
 }
 
 impl<IO> Captured<IO> {
@@ -248,6 +249,18 @@ impl<IO> Captured<IO> {
     #[must_use]
     pub fn tls_connect_info(&self) -> Option<&TlsConnectInfo> {
         self.info.get()
+    }
+
+    /// Waits until the client's certificate is no longer worth what it was: see
+    /// [`ClientCertAcceptor::trust_lost`]. Before the handshake is done there is none that could be.
+    pub fn trust_lost(&self) -> impl Future<Output = TrustLost> + Send + 'static {
+        let lost = self.tls_connect_info().map(|info| self.acceptor.trust_lost(info));
+        async move {
+            match lost {
+                Some(lost) => lost.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 }
 

@@ -15,6 +15,8 @@ mod extract;
 mod identified;
 #[cfg(feature = "tls")]
 mod misdirected;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -30,3 +32,5 @@ pub use self::extract::{MissingTlsConnectInfo, PeerCertificatesRejection};
 pub use self::identified::{ClientIdentityRejection, Identified, IdentifiedRejection};
 #[cfg(feature = "tls")]
 pub use self::misdirected::{RefuseMisdirected, RefuseMisdirectedLayer};
+#[cfg(feature = "serve")]
+pub use self::serve::{DrainError, Serve, Transport, serve};

@@ -39,9 +39,7 @@ use super::files::{Change, FileRead};
 ///         .roots_from_file("/etc/tls/ca.crt")
 ///         .crls_from_file("/etc/tls/ca.crl")
 ///         .build()?;
-///     Ok(ClientCertAcceptor::from_files("/etc/tls/tls.crt", "/etc/tls/tls.key", verifier, |config| {
-///         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-///     })?)
+///     Ok(ClientCertAcceptor::from_files("/etc/tls/tls.crt", "/etc/tls/tls.key", verifier, |_| {})?)
 /// })?;
 /// tokio::spawn(reloader.clone().watch(Duration::from_secs(5)));
 ///

@@ -4,6 +4,7 @@ mod accept;
 mod accept_error;
 mod captured;
 mod endpoint;
+mod from_cert;
 mod linger;
 mod plaintext;
 mod refused;
@@ -13,13 +14,10 @@ mod standing;
 mod trust_lost;
 
 use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::sign::SingleCertAndKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 
@@ -31,19 +29,18 @@ pub use self::trust_lost::TrustLost;
 pub(crate) use self::accept::Failed;
 pub(super) use self::endpoint::{Endpoint, Endpoints, Source};
 use self::report::Reports;
-use super::files::{ServerCert, ServerCertError};
-use super::sessions;
-use super::verifier::ClientVerifier;
-use crate::host::HostMap;
 use crate::peer::{PeerCertificates, TlsConnectInfo};
 use crate::policy::ClientAuthPolicy;
 use crate::telemetry;
 
 /// Performs TLS handshakes and captures the certificates that clients present.
 ///
-/// An acceptor is made from a rustls configuration and the [`ClientVerifier`] in it, since rustls does not tell which
-/// verifier a configuration has. If the two do not belong together, every handshake fails with
-/// [`AcceptError::ForeignConfig`].
+/// An acceptor is made from a [`ClientVerifier`](crate::ClientVerifier) and the server's certificate: one [in files](Self::from_files) or one [in
+/// memory](Self::from_der). Anything else in the rustls configuration is set by a closure. For a configuration that was
+/// made elsewhere there is [`new`](Self::new).
+///
+/// HTTP is offered by ALPN: `h2` and `http/1.1` with feature `http2`, `http/1.1` alone without. The closure may change
+/// that.
 ///
 /// Sessions are resumed, from the configuration's storage and by its tickets, only where a full handshake would end the
 /// same way: see [below](#trust-over-time). Under a policy that asks for a certificate 0-RTT is off, whatever the
@@ -58,8 +55,7 @@ use crate::telemetry;
 /// # async fn serve(chain: Vec<rustls::pki_types::CertificateDer<'static>>, key: rustls::pki_types::PrivateKeyDer<'static>)
 /// # -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("ca.pem").build()?;
-/// let config = verifier.server_config()?.with_single_cert(chain, key)?;
-/// let acceptor = ClientCertAcceptor::new(config, verifier);
+/// let acceptor = ClientCertAcceptor::from_der(chain, key, verifier, |_| {})?;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:8443").await?;
 /// loop {
@@ -85,70 +81,6 @@ pub struct ClientCertAcceptor {
 }
 
 impl ClientCertAcceptor {
-    /// Makes an acceptor for a configuration that was started with
-    /// [`verifier.server_config()`](ClientVerifier::server_config).
-    ///
-    /// The configuration's `session_storage` and `ticketer` are wrapped, and the sessions in them are bound to the
-    /// verifier. Both may be shared with other configurations, whatever the verifiers of those.
-    #[must_use]
-    pub fn new(config: impl Into<Arc<ServerConfig>>, verifier: Arc<ClientVerifier>) -> Self {
-        Self::with_cert(Arc::unwrap_or_clone(config.into()), verifier, None)
-    }
-
-    /// Makes an acceptor that presents a certificate from files.
-    ///
-    /// `chain` holds the certificate chain in PEM, the server's own certificate first, or that certificate alone in
-    /// DER; `key` holds its private key in PEM or DER. Both may be the same file. `configure` changes anything else in
-    /// the configuration, which starts as rustls's default.
-    ///
-    /// The files may also hold what such files customarily do. Anything else in them is an error, and nothing is
-    /// ignored silently: see the [crate's documentation](crate#files).
-    ///
-    /// Unlike one from [`new`](Self::new), this acceptor knows its certificate: it can tell [when the certificate
-    /// expires](Self::server_cert_not_after), and `Reloader::watch` notices when the files change (feature `reload`).
-    ///
-    /// ```no_run
-    /// use tower_client_cert::{ClientAuthPolicy, ClientCertAcceptor};
-    ///
-    /// let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("ca.pem").build()?;
-    /// let acceptor = ClientCertAcceptor::from_files("tls.crt", "tls.key", verifier, |config| {
-    ///     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    /// })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a file can't be read or is incomplete, or if the key is not the certificate's. See
-    /// [`ServerCertError`].
-    pub fn from_files(
-        chain: impl AsRef<Path>,
-        key: impl AsRef<Path>,
-        verifier: Arc<ClientVerifier>,
-        configure: impl FnOnce(&mut ServerConfig),
-    ) -> Result<Self, ServerCertError> {
-        let cert = ServerCert::read(chain.as_ref(), key.as_ref(), verifier.provider())?;
-        let resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&cert.key)));
-        let mut config = verifier.server_config()?.with_cert_resolver(resolver);
-        configure(&mut config);
-        Ok(Self::with_cert(config, verifier, Some(cert)))
-    }
-
-    fn with_cert(
-        mut config: ServerConfig,
-        verifier: Arc<ClientVerifier>,
-        server_cert: Option<ServerCert>,
-    ) -> Self {
-        sessions::guard(&mut config, &verifier);
-        if verifier.policy().requests() {
-            config.max_early_data_size = 0;
-            config.send_half_rtt_data = false;
-        }
-        let endpoint =
-            Endpoint { config: Arc::new(config), verifier, server_cert, own_fault_reported: Once::new() };
-        Self::serving(Endpoints::new(HostMap::new(Some(Arc::new(endpoint)))))
-    }
-
     pub(super) fn serving(endpoints: Endpoints) -> Self {
         Self::from_source(Source::Fixed(Arc::new(endpoints)))
     }
@@ -211,13 +143,14 @@ impl ClientCertAcceptor {
             .min()
     }
 
-    /// Returns the server's own certificate, if there is only one and [`from_files`](Self::from_files) read it.
+    /// Returns the server's own certificate, if there is only one. That of a configuration that was passed to
+    /// [`new`](Self::new) does not count.
     #[must_use]
     pub fn server_cert(&self) -> Option<CertificateDer<'static>> {
         self.source.current().only()?.server_cert.as_ref()?.key.cert.first().cloned()
     }
 
-    /// Returns when the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`].
+    /// Returns when the first of the CRLs is out of date: see [`ClientVerifier::crl_next_update`](crate::ClientVerifier::crl_next_update).
     #[must_use]
     pub fn crl_next_update(&self) -> Option<UnixTime> {
         self.source.current().all().filter_map(|endpoint| endpoint.verifier.crl_next_update()).min()

@@ -15,13 +15,13 @@ use super::role::Role;
 use super::verifier_error::{VerifierError, on_line, or_else};
 use crate::x509::Certificate;
 
-/// The server's certificate and key, and the files they were read from.
+/// The server's certificate and key, and the files they were read from, if they were.
 #[derive(Debug)]
 pub(in crate::tls) struct ServerCert {
     pub(in crate::tls) key: Arc<CertifiedKey>,
     pub(in crate::tls) not_after: UnixTime,
     #[cfg_attr(not(feature = "reload"), allow(dead_code))]
-    pub(in crate::tls) files: [FileRead; 2],
+    pub(in crate::tls) files: Vec<FileRead>,
 }
 
 impl ServerCert {
@@ -60,9 +60,10 @@ impl ServerCert {
         let leaf = certificates
             .first()
             .ok_or(VerifierError::NoCertificate { origin: origin.clone(), instead: None })?;
-        let validity = Certificate::read(leaf).ok().and_then(|leaf| leaf.validity);
-        let not_after = validity.map(|[_, until]| until.to_unix()).ok_or_else(|| {
-            ServerCertError::NotACertificate { path: chain.to_owned(), index: 0, line: None }
+        let not_after = not_after(leaf).ok_or_else(|| ServerCertError::NotACertificate {
+            path: chain.to_owned(),
+            index: 0,
+            line: None,
         })?;
         if let Err(source) = is_of(leaf) {
             return Err(match certificates.iter().position(|certificate| is_of(certificate).is_ok()) {
@@ -78,8 +79,27 @@ impl ServerCert {
         }
         chain::warn_of_strangers(&origin, &certificates, &lines);
         let certified = CertifiedKey::new(certificates, private);
-        Ok(Self { key: Arc::new(certified), not_after, files: [chain_file, key_file] })
+        Ok(Self { key: Arc::new(certified), not_after, files: vec![chain_file, key_file] })
     }
+
+    /// Takes a certificate and key that are in memory, and checks that they belong together.
+    pub(in crate::tls) fn from_der(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, ServerCertError> {
+        let key = CertifiedKey::from_der(chain, key, provider)
+            .map_err(|source| ServerCertError::Unusable { source })?;
+        let not_after = key.cert.first().and_then(not_after).ok_or(ServerCertError::Unusable {
+            source: rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding),
+        })?;
+        Ok(Self { key: Arc::new(key), not_after, files: Vec::new() })
+    }
+}
+
+fn not_after(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
+    let [_, until] = Certificate::read(certificate).ok()?.validity?;
+    Some(until.to_unix())
 }
 
 fn read(path: &Path) -> Result<(Vec<u8>, FileRead), VerifierError> {
@@ -181,6 +201,12 @@ pub enum ServerCertError {
         /// The file.
         path: PathBuf,
         /// Why it does not.
+        source: rustls::Error,
+    },
+    /// A certificate and key that are in memory are not fit for use, or do not belong together.
+    #[error("the server's certificate and private key can't be used: {source}")]
+    Unusable {
+        /// Why they can't.
         source: rustls::Error,
     },
     /// The private key does not belong to the first certificate, or the provider can't tell whether it does.

@@ -43,11 +43,11 @@ use crate::tls::files::Lines;
 /// # fn serve(chain: Vec<rustls::pki_types::CertificateDer<'static>>, key: rustls::pki_types::PrivateKeyDer<'static>)
 /// # -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = ClientAuthPolicy::VerifyClientCertIfGiven.verifier().roots_from_file("ca.pem").build()?;
-/// let mut config = verifier.server_config()?.with_single_cert(chain, key)?;
-/// let ticketer = SharedTicketer::from_file("ticket.keys", config.crypto_provider().secure_random)?;
-/// config.ticketer = ticketer.clone();
-/// config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets only
-/// let acceptor = ClientCertAcceptor::new(config, verifier);
+/// let ticketer = SharedTicketer::from_file("ticket.keys", rustls::crypto::aws_lc_rs::default_provider().secure_random)?;
+/// let acceptor = ClientCertAcceptor::from_der(chain, key, verifier, |config| {
+///     config.ticketer = ticketer.clone();
+///     config.session_storage = Arc::new(NoServerSessionStorage {}); // tickets only
+/// })?;
 ///
 /// // Every hour, or when the file changes. If the file is broken, the old keys stay in use.
 /// if let Err(error) = ticketer.reload() {

@@ -115,7 +115,7 @@ impl ClientVerifier {
     /// Starts a rustls configuration that uses this verifier. The server's own certificate comes next.
     ///
     /// Pass the finished configuration to [`ClientCertAcceptor::new`](super::ClientCertAcceptor::new), together with
-    /// the verifier.
+    /// the verifier. [`ClientCertAcceptor::from_files`](super::ClientCertAcceptor::from_files) and `from_der` do both.
     ///
     /// # Errors
     ///
