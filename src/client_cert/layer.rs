@@ -35,8 +35,8 @@ use crate::dialect::{Dialect, Skipper};
 /// [`Router`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 ///
 /// If the client presented no certificate, no header with a certificate leaves the layer. On a connection without a
-/// [`TlsConnectInfo`](crate::TlsConnectInfo), for example a plaintext one, the layer still strips. Few people mean to
-/// run it there, so it logs one warning (feature `tracing`).
+/// [`TlsConnectInfo`](crate::TlsConnectInfo), for example a plaintext one, the layer still strips. Since this is rarely
+/// intended, the layer also logs one warning (feature `tracing`).
 ///
 /// The dialect decides which certificates are written. Skipper's header carries the certificates that the client
 /// presented, and a second header tells whether they were verified. Dialects whose readers take any certificate for a
@@ -68,7 +68,7 @@ pub struct ClientCertLayer<D = Skipper> {
 }
 
 impl ClientCertLayer {
-    /// Creates a layer that writes Skipper's `X-Forwarded-Tls-Client-Cert`, byte for byte, and a
+    /// Creates a layer that writes Skipper's `X-Forwarded-Tls-Client-Cert`, byte for byte, with
     /// `X-Forwarded-Tls-Client-Cert-Verify` beside it.
     pub fn new() -> Self {
         Self::with_dialect(Skipper::new())

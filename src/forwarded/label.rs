@@ -91,7 +91,7 @@ mod tests {
         }
     }
 
-    /// Refusals are counted, by the layer or when a handler asks for the certificate, and nothing else is.
+    /// Only refusals are counted: by the layer, or when a handler asks for the certificate.
     #[cfg(feature = "metrics")]
     #[test]
     fn each_refused_request_is_counted_once_by_its_reason() {

@@ -127,7 +127,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         outcome
     }
 
-    /// Reads the certificate like [`read`](Self::read), and removes the headers that nobody must believe.
+    /// Reads the certificate like [`read`](Self::read), and removes the headers that must not be believed.
     ///
     /// These are all headers of [the table](crate#headers-that-nobody-may-send). From a trusted proxy, the dialect's
     /// own headers stay, if they are spelt exactly.

@@ -1,4 +1,4 @@
-//! The decision whose headers to believe.
+//! The proxies whose headers are believed, and the decision whether a hop is one of them.
 
 use std::net::IpAddr;
 

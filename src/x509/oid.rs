@@ -78,7 +78,7 @@ mod tests {
         let oid = [&[0x2A][..], &[0xFF; 30], &[0x7F]].concat();
         assert!(is_well_formed(&oid));
         assert_eq!(dotted(&oid), format!("x2A{}7F", "FF".repeat(30)));
-        // The identifier below 2.25 of the largest UUID.
+        // The largest UUID's identifier, below 2.25.
         let uuid = [&[0x69, 0x83][..], &[0xFF; 17], &[0x7F]].concat();
         assert_eq!(dotted(&uuid), format!("2.25.{}", u128::MAX));
     }
