@@ -1,4 +1,4 @@
-//! Rules from a configuration file.
+//! Reads rules from a configuration file.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error as _};
 use super::rule::Rule;
 use super::rule_error::RuleError;
 
-/// A rule as it is written: one key, the rule's name, and its list.
+/// A rule as a configuration file has it: one key, which is the rule's name, and its list.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Written {
@@ -27,8 +27,8 @@ enum Written {
     EvenUnverified(Box<Self>),
 }
 
-/// See the [module's documentation](crate::authorize#from-a-configuration-file). What is wrong is named when it is
-/// read.
+/// Reads a rule from a configuration file: see the [module's
+/// documentation](crate::authorize#from-a-configuration-file). An error names the item that is wrong.
 impl<'de> Deserialize<'de> for Rule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Written::deserialize(deserializer)?.check().map_err(D::Error::custom)

@@ -1,8 +1,8 @@
-//! What a rule says of a certificate.
+//! Decides whether a rule holds for a certificate.
 //!
-//! It is not always yes or no. Of a certificate with two common names, or with an alternative name that can't be read,
-//! it is not known whether it has a certain name; and it must not come in because it has *not*. So a rule holds, does
-//! not hold, or neither (`None`), and `None` is its own opposite.
+//! The answer is not always yes or no. If a certificate has two common names, or an alternative name that can't be
+//! read, nobody knows whether it has a certain name. Such a certificate must not be let in for *not* having the name.
+//! So the answer can be unclear too (`None`), and the opposite of unclear is unclear.
 
 use super::denied::Reason;
 use super::rule::{Node, Rule};
@@ -10,13 +10,14 @@ use crate::identity::{AttributeError, ClientIdentity, SanKind, SpiffeError, Spif
 use crate::peer::{UnverifiedReason, Verification};
 
 impl Rule {
-    /// Whether to let a client in.
+    /// Checks whether to let a client in.
     ///
-    /// It does not allocate. [`RequireClientCertLayer`](super::RequireClientCertLayer) calls it for each request.
+    /// [`RequireClientCertLayer`](super::RequireClientCertLayer) calls this method for each request. The method does
+    /// not allocate.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// Returns the reason why the client is not let in.
     pub fn check(&self, client: &ClientIdentity, verification: Verification) -> Result<(), Reason> {
         let distrust = match verification {
             Verification::Verified => None,
@@ -28,11 +29,11 @@ impl Rule {
         }
     }
 
-    /// `trusted` is whether the certificate's word counts.
+    /// Returns whether the rule holds. `trusted` tells whether to believe what the certificate says.
     fn holds(&self, client: &ClientIdentity, trusted: bool) -> Option<bool> {
         match &self.0 {
             Node::All(rules) => all(rules.iter().map(|rule| rule.holds(client, trusted))),
-            // One that holds is enough: not all of them are not.
+            // One rule that holds is enough. By De Morgan, that is the opposite of "all of them do not hold".
             Node::Any(rules) => not(all(rules.iter().map(|rule| not(rule.holds(client, trusted))))),
             Node::EvenUnverified(rule) => rule.holds(client, true),
             _ if !trusted => None,
@@ -52,7 +53,7 @@ impl Rule {
                 _ => None,
             }),
             Node::SanUriGlob(globs) => alt_name(client, SanKind::Uri, |name| match name {
-                // `https://*.example/` is not meant to fit `https://good.example@evil.example/`.
+                // Nobody who writes `https://*.example/` means `https://good.example@evil.example/`.
                 SubjectAltName::Uri(uri) if !uri.has_userinfo() => {
                     Some(globs.iter().any(|glob| glob.matches(uri)))
                 }
@@ -73,7 +74,8 @@ impl Rule {
         }
     }
 
-    /// Why a rule that does not hold does not. It asks again, so that those who are let in need not pay for it.
+    /// Returns why the rule does not hold. This asks the rule again, so that clients that are let in don't pay for
+    /// reasons.
     fn reason(&self, client: &ClientIdentity, distrust: Option<UnverifiedReason>) -> Reason {
         let fails = |rule: &&Self| rule.holds(client, distrust.is_none()) != Some(true);
         match (&self.0, distrust) {
@@ -104,7 +106,7 @@ fn not(holds: Option<bool>) -> Option<bool> {
     holds.map(|holds| !holds)
 }
 
-/// False if one is false, unclear if one is unclear.
+/// Returns false if one answer is false, else unclear if one is unclear, else true.
 fn all(rules: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);
     for holds in rules {
@@ -117,7 +119,8 @@ fn all(rules: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     all
 }
 
-/// True if an alternative name matches; unclear if none does and it can't be said of one (`None`), or of all.
+/// Returns true if an alternative name matches. Unclear if none does and the answer for one of them is unclear, or if
+/// the extension can't be read.
 fn alt_name(
     client: &ClientIdentity,
     kind: SanKind,

@@ -5,50 +5,51 @@ use http::StatusCode;
 use crate::identity::IdentityError;
 use crate::peer::UnverifiedReason;
 
-/// Why a request was not let in. Prints the word that is in the event, Skipper's where it has one.
+/// The reason why a request was denied. It prints as the word that the log has, which is Skipper's where Skipper has
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// `missing-tls`: the request did not come over a TLS connection that somebody looked at.
+    /// `missing-tls`: the request carries no [`TlsConnectInfo`](crate::TlsConnectInfo).
     MissingTls,
-    /// `missing-cert`: the client has no certificate.
+    /// `missing-cert`: there is no client certificate.
     MissingCert,
-    /// `unreadable-cert`: the certificate is none, or is broken.
+    /// `unreadable-cert`: the certificate can't be read.
     Unreadable(IdentityError),
     /// `wrong-auth`: the certificate was not verified, and no rule for unverified ones matched it.
     Unverified(UnverifiedReason),
-    /// `wrong-cn`: the subject's common name is another, or there is not exactly one.
+    /// `wrong-cn`: the subject's common name is not on the list, or the subject does not have exactly one.
     WrongCn,
-    /// `wrong-dn`: the issuer's distinguished name is another.
+    /// `wrong-dn`: the issuer's distinguished name is not on the list.
     WrongDn,
-    /// `wrong-san`: no alternative name is on the list, or they can't be read.
+    /// `wrong-san`: no alternative name is on the list, or the alternative names can't be read.
     WrongSan,
-    /// `wrong-fingerprint`: it is another certificate.
+    /// `wrong-fingerprint`: the certificate's SHA-256 is not on the list.
     WrongFingerprint,
-    /// `wrong-spki`: it has another key.
+    /// `wrong-spki`: the SHA-256 of the certificate's key is not on the list.
     WrongSpki,
-    /// `excluded`: the rule says who may *not* come in.
+    /// `excluded`: a [`not`](super::Rule::not) keeps this client out.
     Excluded,
-    /// `no-match`: none of several rules matched, and each for another reason.
+    /// `no-match`: none of several rules matched, and not all for the same reason.
     NoMatch,
-    /// `untrusted-proxy`: the certificate was forwarded by somebody who is not trusted to.
+    /// `untrusted-proxy`: the request does not come from a proxy that is trusted to forward certificates.
     UntrustedProxy,
-    /// `malformed-header`: a trusted proxy forwarded something that is no certificate.
+    /// `malformed-header`: a trusted proxy forwarded headers that can't be read.
     MalformedHeader,
-    /// `header-too-large`: a trusted proxy forwarded more than is looked at, by the dialect's
+    /// `header-too-large`: a trusted proxy forwarded a header that exceeds the dialect's
     /// [`Limits`](crate::dialect::Limits).
     HeaderTooLarge,
-    /// `proxy-connection`: the certificate of this connection was asked for, and behind a
-    /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) that is the proxy's.
+    /// `proxy-connection`: the layer takes the certificate from the connection, but behind a
+    /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) that certificate is the proxy's.
     ProxyConnection,
-    /// `misconfigured`: the server is not set up to know whether there is a certificate.
+    /// `misconfigured`: the server is not set up to find out whether there is a certificate.
     Misconfigured,
-    /// A closure said no: its name.
+    /// The name of a [custom rule](super::Rule::custom) whose closure said no.
     Custom(&'static str),
 }
 
 impl Reason {
-    /// The word.
+    /// Returns the reason's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,8 +73,9 @@ impl Reason {
         }
     }
 
-    /// 401 if there is no certificate, 403 if it is not the right one, 400 for a header that can't be read, 431 for one that
-    /// is too large, and 500 if the server is not set up for its own rule.
+    /// Returns the status of the response: 401 if there is no certificate, 403 if the certificate is not the right one,
+    /// 400 for a header that can't be read, 431 for a header that is too large, and 500 if the server is not set up for
+    /// its own rule.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
@@ -92,9 +94,9 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A request was not let in: in the extensions of the response, for layers further out.
+/// Marks the response to a denied request, in its extensions, for layers further out.
 ///
-/// It is not told to the client. A layer for access logs, for example, can read it:
+/// The client does not see it. A layer for access logs, for example, can read it:
 ///
 /// ```
 /// use http::Response;
@@ -117,13 +119,13 @@ impl Denied {
         Self { reason }
     }
 
-    /// Why.
+    /// Returns why the request was denied.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The status of the response, unless it was replaced: see [`Reason::status`].
+    /// Returns the reason's [status](Reason::status), which the response has unless the response was replaced.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.reason.status()

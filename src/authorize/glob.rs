@@ -1,10 +1,10 @@
 use std::fmt;
 
-/// A pattern as of Go's [`path.Match`], which Skipper uses: `*` is any run of characters but `/`, `?` is any one but
-/// `/`, `[a-z]` and `[^a-z]` are sets of characters, and a backslash takes away what the next one means. It is always
-/// matched against the whole text.
+/// A pattern in the syntax of Go's [`path.Match`], which Skipper uses. `*` is any run of characters other than `/`, `?`
+/// is any one character other than `/`, `[a-z]` and `[^a-z]` are sets of characters, and a character after a backslash
+/// stands for itself. A pattern is always matched with the whole text.
 ///
-/// Unlike in Go, a set never matches `/` either: nothing but a `/` in the pattern is one in the text.
+/// Unlike in Go, a set never matches `/` either: only a `/` in the pattern matches a `/` in the text.
 ///
 /// [`path.Match`]: https://pkg.go.dev/path#Match
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Glob {
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut rest = text;
         let mut tokens = &self.tokens[..];
-        // Where to go on after the last `*` when what follows it does not fit: with one character more in the run.
+        // If what follows the last `*` does not fit, matching goes on from here, with one more character in the run.
         let mut retry: Option<(&[Token], &str)> = None;
         loop {
             match tokens.split_first() {
@@ -77,10 +77,10 @@ impl Glob {
 }
 
 impl Token {
-    /// What is left of a text that starts with it.
+    /// Returns the rest of a text that starts with this token.
     fn strip_from<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            // Most texts differ in the first byte already.
+            // Most texts already differ in their first byte.
             Self::Text(expected) if text.as_bytes().first() != expected.as_bytes().first() => None,
             Self::Text(expected) => text.strip_prefix(&**expected),
             Self::AnyChar => text.strip_prefix(|char| char != '/'),
@@ -92,11 +92,11 @@ impl Token {
     }
 }
 
-/// One step through a pattern.
+/// One step of a pattern.
 pub(super) enum Next {
     /// A character that stands for itself.
     Char(char),
-    /// Something that stands for others.
+    /// A wildcard, which stands for other characters.
     Wild(Token),
 }
 
@@ -111,7 +111,7 @@ pub(super) fn next(pattern: &mut std::str::Chars<'_>) -> Result<Option<Next>, Gl
     }))
 }
 
-/// What is after a `[`, up to its `]`.
+/// Reads a set of characters after its `[`, up to and with its `]`.
 fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
     let negated = chars.as_str().starts_with('^');
     if negated {
@@ -131,7 +131,7 @@ fn class(chars: &mut std::str::Chars<'_>) -> Result<Token, GlobError> {
         ranges.push((low, high));
     }
     chars.next();
-    // `[^/]` is how some write what a set is anyway.
+    // A negated set never matches `/` anyway, so `[^/]` says nothing wrong.
     if !negated && ranges.iter().any(|(low, high)| [*low, *high].contains(&'/')) {
         return Err(GlobError::Slash);
     }
@@ -152,17 +152,17 @@ impl fmt::Debug for Glob {
     }
 }
 
-/// What is wrong with a pattern.
+/// The reason why a pattern can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlobError {
-    /// A set of characters without its `]`, without characters, or with a range that goes backwards.
+    /// A set of characters has no `]`, no characters, or a range that goes backwards.
     #[error("a `[` without a set of characters and `]`")]
     Class,
-    /// A set of characters with a `/`, which it could not match.
+    /// A set of characters has a `/`, which it could never match.
     #[error("a set of characters never matches `/`: write it outside of the brackets")]
     Slash,
-    /// A backslash with nothing after it.
+    /// A backslash is the last character.
     #[error("a backslash with nothing after it")]
     TrailingBackslash,
 }
@@ -171,7 +171,7 @@ pub enum GlobError {
 mod tests {
     use super::*;
 
-    /// What Go's `path.Match` answers; the cases are those its documentation is about.
+    /// The answers of Go's `path.Match`, in the cases that its documentation is about.
     #[test]
     fn globs_match_as_go_does() {
         for (pattern, text, expected) in [
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Go's sets match it.
+    /// In Go, a set can match a `/`.
     #[test]
     fn a_set_never_matches_a_slash() {
         for (pattern, text) in [

@@ -10,13 +10,13 @@ use super::service::RequireClientCert;
 use super::source::{CertificateSource, Evidence, FromConnection, NoEvidence, Notes};
 use crate::identity::ClientIdentity;
 
-/// Lets in requests whose client certificate a [`Rule`] lets in.
+/// Lets in only those requests whose client certificate satisfies a [`Rule`].
 ///
-/// The others get an empty response: 401 if there is no certificate, 403 if it is the wrong one (see
-/// [`Reason::status`] for the rest). Why is in an event
-/// (feature `tracing`) and in the [extensions of the response](Denied), and is not told to the client.
+/// Other requests get an empty response, with status 401 if there is no certificate and 403 if it is the wrong one (see
+/// [`Reason::status`] for the rest). The reason is in an event (feature `tracing`) and in the [extensions of the
+/// response](Denied), but the client does not see it.
 ///
-/// What is let in carries its [`ClientIdentity`] in the request's extensions, for handlers.
+/// A request that is let in carries the [`ClientIdentity`] in its extensions, for handlers.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -34,7 +34,7 @@ pub struct RequireClientCertLayer<S = FromConnection, R = EmptyResponse> {
     guard: Arc<Guard<S, R>>,
 }
 
-/// What the services of a layer share.
+/// The settings of a layer, shared by the services it makes.
 pub(super) struct Guard<S, R> {
     rule: Rule,
     source: S,
@@ -43,7 +43,7 @@ pub(super) struct Guard<S, R> {
 }
 
 impl RequireClientCertLayer {
-    /// Lets in whom the rule lets in, by the certificate of the TLS connection.
+    /// Creates a layer that checks the certificate of the TLS connection against this rule.
     pub fn new(rule: Rule) -> Self {
         Self::with(rule, FromConnection, EmptyResponse)
     }
@@ -56,13 +56,14 @@ impl<S, R> RequireClientCertLayer<S, R> {
 }
 
 impl<S: Clone, R: Clone> RequireClientCertLayer<S, R> {
-    /// Takes the certificate from somewhere else: [`FromForwarded`](crate::forwarded::FromForwarded) from a header of a
-    /// trusted proxy.
+    /// Takes the certificate from another source. [`FromForwarded`](crate::forwarded::FromForwarded), for example,
+    /// takes it from a header of a trusted proxy.
     pub fn from_source<T: CertificateSource>(self, source: T) -> RequireClientCertLayer<T, R> {
         RequireClientCertLayer::with(self.guard.rule.clone(), source, self.guard.response.clone())
     }
 
-    /// Answers with this response instead. [`Denied::status`] says which status it would be.
+    /// Answers denied requests with this response instead of an empty one. [`Denied::status`] is the status that the
+    /// empty one would have.
     ///
     /// ```
     /// use axum::body::Body;
@@ -93,7 +94,7 @@ impl<S: CertificateSource, R> Guard<S, R> {
         }
     }
 
-    /// The event is for those who run the server: it names the client.
+    /// Logs a denial and returns it. The event is for those who run the server, so it names the client.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     fn deny(&self, reason: Reason, client: Option<&ClientIdentity>, notes: &Notes) -> Denied {
         #[cfg(feature = "tracing")]
@@ -125,9 +126,9 @@ fn warn(hint: &str) {
     tracing::warn!("RequireClientCertLayer lets nobody in: {hint}");
 }
 
-/// Makes the response for a request that is not let in. A closure from [`Denied`] to a response is one.
+/// Makes the response to a denied request. Closures that take a [`Denied`] and return a response implement this trait.
 pub trait DeniedResponse<B> {
-    /// The response. [`Denied`] is put into its extensions afterwards.
+    /// Returns the response. The layer puts the [`Denied`] into its extensions afterwards.
     fn response(&self, denied: &Denied) -> Response<B>;
 }
 
@@ -140,7 +141,7 @@ where
     }
 }
 
-/// The status and nothing else.
+/// An empty response with the status of the [`Denied`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyResponse;
 

@@ -1,4 +1,4 @@
-//! What may be on the list of a rule: checked when it is made, and quick to look up.
+//! The lists of rules. Their items are checked when the list is made, and quick to look up.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::rule_error::RuleErrorKind;
 use crate::identity::{SpiffeId, check_hostname, is_trust_domain};
 use crate::x509::Fingerprint;
 
-/// Sorted, for binary search.
+/// Items, sorted for binary search.
 #[derive(Clone, Debug)]
 pub(super) struct Sorted<T>(Box<[T]>);
 
@@ -28,7 +28,7 @@ impl<T: Ord> Sorted<T> {
     }
 }
 
-/// Texts, sorted by length first: most are told apart without a look at what is in them.
+/// Texts, sorted by length first: most comparisons end without a look at the characters.
 #[derive(Clone, Debug)]
 pub(super) struct Texts(Box<[Box<str>]>);
 
@@ -52,7 +52,7 @@ fn by_length(one: &str, other: &str) -> Ordering {
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
     exact: Texts,
-    /// What is after the `*.`.
+    /// The parts after the `*.`.
     wildcards: Texts,
 }
 
@@ -64,7 +64,7 @@ impl Hosts {
     }
 
     pub(super) fn parse(text: &str) -> Result<Box<str>, RuleErrorKind> {
-        // As in Skipper, `127.1` is a name: a certificate has no such address.
+        // As in Skipper, `127.1` counts as a name: only complete addresses are refused.
         if Networks::parse(text).is_ok() {
             return Err(RuleErrorKind::IpAddress);
         }
@@ -72,7 +72,8 @@ impl Hosts {
         Ok(text.to_ascii_lowercase().into())
     }
 
-    /// Whether a name from a certificate is on the list. `None` if that is a wildcard itself, which stands for many.
+    /// Returns whether a name from a certificate is on the list. `None` if the name is a wildcard itself, which stands
+    /// for many names.
     pub(super) fn contains(&self, host: &str) -> Option<bool> {
         let after_first_label = || {
             let dot = host.bytes().position(|byte| byte == b'.')?;
@@ -85,8 +86,8 @@ impl Hosts {
     }
 }
 
-/// Networks by their first addresses, none within another, so that at most the last that starts at or before an
-/// address contains it.
+/// Networks, sorted by their first addresses, and none within another. So of the networks that start at or before an
+/// address, only the last can contain the address.
 #[derive(Clone, Debug)]
 pub(super) struct Networks(Box<[IpNet]>);
 
@@ -97,7 +98,7 @@ impl Networks {
         Self(networks.into())
     }
 
-    /// An address or a network. IPv4-mapped IPv6 is IPv4.
+    /// Reads an address or a network. IPv4-mapped IPv6 becomes IPv4.
     pub(super) fn parse(text: &str) -> Result<IpNet, RuleErrorKind> {
         let address = text.parse::<IpAddr>().map(IpNet::from);
         let network = address.or_else(|_| text.parse::<IpNet>()).map_err(|_| RuleErrorKind::Ip)?.trunc();
@@ -128,7 +129,8 @@ impl SpiffePattern {
     pub(super) fn parse(text: &str) -> Result<Self, RuleErrorKind> {
         let rest = text.strip_prefix("spiffe://").ok_or(RuleErrorKind::SpiffePattern)?;
         let (trust_domain, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        // What is no segment of any ID would match none: a slash at the end, an escape, a query.
+        // No ID has a slash at the end, an empty segment, a percent sign or a query, so such a pattern would match
+        // none.
         let plain = |char: char| char.is_ascii_alphanumeric() || "-._/*?[]^\\".contains(char);
         if !is_trust_domain(trust_domain)
             || !path.chars().all(plain)
@@ -146,7 +148,7 @@ impl SpiffePattern {
     }
 }
 
-/// As [`Fingerprint`] parses, or base64 as in `pin-sha256`.
+/// Reads a hash in the form of a [`Fingerprint`], or in base64 as in `pin-sha256`.
 pub(super) fn hash(text: &str) -> Result<Fingerprint, RuleErrorKind> {
     let base64 = || STANDARD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     text.parse().ok().or_else(|| base64().map(Fingerprint::from)).ok_or(RuleErrorKind::Hash)

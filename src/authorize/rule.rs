@@ -9,11 +9,11 @@ use super::uri_glob::UriGlob;
 use crate::identity::{ClientIdentity, DistinguishedName, Uri, is_trust_domain};
 use crate::x509::Fingerprint;
 
-/// Whom to let in, by the certificate.
+/// A rule that tells from a certificate whether to let its client in.
 ///
-/// A rule is made of lists, each of which lets in whoever is on it, and of [`all`](Self::all), [`any`](Self::any) and
-/// [`not`](Self::not). What is on a list is checked when the rule is made. See the
-/// [module's documentation](crate::authorize) for what each rule compares.
+/// Simple rules have a list, and let in every client that is on it. [`all`](Self::all), [`any`](Self::any) and
+/// [`not`](Self::not) combine rules. The items of a list are checked when the rule is made. The [module's
+/// documentation](crate::authorize) tells what each rule compares.
 ///
 /// ```
 /// use tower_client_cert::authorize::Rule;
@@ -50,30 +50,31 @@ pub(super) enum Node {
     Custom(Custom),
 }
 
-/// Lists to choose from.
+/// Simple rules.
 impl Rule {
-    /// Any certificate that was verified: Skipper's `mtlsAuthn()`.
+    /// Lets in any certificate that was verified: Skipper's `mtlsAuthn()`.
     #[must_use]
     pub fn any_certificate() -> Self {
         Self(Node::AnyCertificate)
     }
 
-    /// The subject's common name is one of these, exactly: Skipper's `mtlsCN()`.
+    /// Lets in certificates whose subject's common name is exactly one of these: Skipper's `mtlsCN()`.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or a name is.
+    /// Returns an error if the list is empty, or if a name is.
     pub fn common_name<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         let parse =
             |name: &str| if name.is_empty() { Err(RuleErrorKind::EmptyText) } else { Ok(name.into()) };
         list("common_name", names, parse).map(|names| Self(Node::CommonName(Texts::new(names))))
     }
 
-    /// The issuer's distinguished name is one of these, in RFC 4514 text: Skipper's `mtlsIssuerDN()`.
+    /// Lets in certificates whose issuer's distinguished name is one of these, in RFC 4514 text: Skipper's
+    /// `mtlsIssuerDN()`.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no distinguished name.
+    /// Returns an error if the list is empty, or if an item is not a distinguished name.
     pub fn issuer_dn<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         let parse = |name: &str| match name {
             "" => Err(RuleErrorKind::EmptyText),
@@ -82,50 +83,53 @@ impl Rule {
         list("issuer_dn", names, parse).map(|names| Self(Node::IssuerDn(Sorted::new(names))))
     }
 
-    /// An alternative name is one of these hosts, or fits one of these wildcards: Skipper's `mtlsSanDNS()`.
+    /// Lets in certificates with an alternative name that is one of these hosts, or fits one of these wildcards:
+    /// Skipper's `mtlsSanDNS()`.
     ///
-    /// The `*` of `*.example.org` stands for exactly one label. Case makes no difference. An IP address is no host: that is
-    /// [`san_ip`](Self::san_ip).
+    /// The `*` of `*.example.org` stands for exactly one label. Case makes no difference. An IP address is not a host;
+    /// use [`san_ip`](Self::san_ip).
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no host name in ASCII.
+    /// Returns an error if the list is empty, or if an item is not a host name in ASCII.
     pub fn san_dns<T: AsRef<str>>(hosts: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         list("san_dns", hosts, Hosts::parse).map(|hosts| Self(Node::SanDns(Hosts::new(hosts))))
     }
 
-    /// An alternative name is one of these URIs, byte for byte but for the case of the scheme.
+    /// Lets in certificates with an alternative name that is one of these URIs, byte for byte except for the case of
+    /// the scheme.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no URI.
+    /// Returns an error if the list is empty, or if an item is not a URI.
     pub fn san_uri<T: AsRef<str>>(uris: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         let parse = |uri: &str| uri.parse().map_err(RuleErrorKind::Uri);
         list("san_uri", uris, parse).map(|uris| Self(Node::SanUri(Sorted::new(uris))))
     }
 
-    /// An alternative name is a URI that fits one of these patterns of Go's [`path.Match`]: Skipper's `mtlsSanURI()`.
+    /// Lets in certificates with an alternative name that is a URI and fits one of these patterns of Go's
+    /// [`path.Match`]: Skipper's `mtlsSanURI()`.
     ///
-    /// Each part of the pattern is matched with its part of the URI (RFC 3986 section 3): the scheme, what is between `//`
-    /// and the next `/`, `?` or `#`, and the rest. `*`, `?` and sets like `[^a]` never stand for `/`, so that
-    /// `https://*.example/` fits `https://a.example/` and neither `https://evil.test?.example/` nor `https://a.example/b`.
-    /// The brackets of an IPv6 address are escaped: `https://\[2001:db8::*\]/`.
+    /// Each part of the pattern is matched with the same part of the URI (RFC 3986 section 3). The parts are the
+    /// scheme, the text between `//` and the next `/`, `?` or `#`, and the rest. `*`, `?` and sets like `[^a]` never
+    /// stand for `/`, so that `https://*.example/` fits `https://a.example/` and neither `https://evil.test?.example/`
+    /// nor `https://a.example/b`. Escape the brackets of an IPv6 address: `https://\[2001:db8::*\]/`.
     ///
     /// [`path.Match`]: https://pkg.go.dev/path#Match
     ///
     /// # Errors
     ///
-    /// If the list is empty, or a pattern is broken, does not start with a plain scheme, or could fit no URI because of what
-    /// is between `//` and the next `/`.
+    /// Returns an error if the list is empty, or if a pattern is broken, does not start with a plain scheme, or could
+    /// fit no URI because of what it has between `//` and the next `/`.
     pub fn san_uri_glob<T: AsRef<str>>(patterns: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         list("san_uri_glob", patterns, UriGlob::parse).map(|globs| Self(Node::SanUriGlob(globs.into())))
     }
 
-    /// The SPIFFE ID is of one of these trust domains, whatever its path.
+    /// Lets in certificates whose SPIFFE ID is in one of these trust domains, whatever its path.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no trust domain (`example.org`, without `spiffe://`).
+    /// Returns an error if the list is empty, or if an item is not a trust domain (`example.org`, without `spiffe://`).
     pub fn spiffe_trust_domain<T: AsRef<str>>(
         domains: impl IntoIterator<Item = T>,
     ) -> Result<Self, RuleError> {
@@ -137,48 +141,50 @@ impl Rule {
             .map(|domains| Self(Node::SpiffeTrustDomain(Texts::new(domains))))
     }
 
-    /// The SPIFFE ID is one of these; their paths may be patterns of Go's `path.Match`, in which `*` stands for one
-    /// segment or a part of it: `spiffe://example.org/ns/*/sa/web`.
+    /// Lets in certificates whose SPIFFE ID is one of these. Their paths may be patterns of Go's `path.Match`, in which
+    /// `*` stands for one segment or a part of it: `spiffe://example.org/ns/*/sa/web`.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it could not match any SPIFFE ID.
+    /// Returns an error if the list is empty, or if an item could not match any SPIFFE ID.
     pub fn spiffe_id<T: AsRef<str>>(patterns: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         list("spiffe_id", patterns, SpiffePattern::parse).map(|ids| Self(Node::SpiffeId(ids.into())))
     }
 
-    /// An alternative name is one of these IP addresses, or in one of these networks in CIDR notation: Skipper's
-    /// `mtlsSanIP()` and `mtlsSanCIDR()`.
+    /// Lets in certificates with an alternative name that is one of these IP addresses, or is in one of these networks
+    /// in CIDR notation: Skipper's `mtlsSanIP()` and `mtlsSanCIDR()`.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is neither.
+    /// Returns an error if the list is empty, or if an item is neither an address nor a network.
     pub fn san_ip<T: AsRef<str>>(networks: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         let networks: Vec<IpNet> = list("san_ip", networks, Networks::parse)?;
         Ok(Self(Node::SanIp(Networks::new(networks))))
     }
 
-    /// The SHA-256 of the certificate is one of these, in hexadecimal with or without colons, or in base64.
+    /// Lets in certificates whose SHA-256 is one of these, in hexadecimal with or without colons, or in base64.
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no SHA-256.
+    /// Returns an error if the list is empty, or if an item is not a SHA-256.
     pub fn fingerprint<T: AsRef<str>>(hashes: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         list("fingerprint", hashes, hash).map(|hashes| Self(Node::Fingerprint(Sorted::new(hashes))))
     }
 
-    /// The SHA-256 of the certificate's `SubjectPublicKeyInfo` is one of these, written as for
+    /// Lets in certificates whose `SubjectPublicKeyInfo` has one of these as its SHA-256, written as for
     /// [`fingerprint`](Self::fingerprint).
     ///
     /// # Errors
     ///
-    /// If the list is empty, or something on it is no SHA-256.
+    /// Returns an error if the list is empty, or if an item is not a SHA-256.
     pub fn spki<T: AsRef<str>>(hashes: impl IntoIterator<Item = T>) -> Result<Self, RuleError> {
         list("spki", hashes, hash).map(|hashes| Self(Node::Spki(Sorted::new(hashes))))
     }
 
-    /// A closure of yours says yes. The name is the [reason](super::Reason::Custom) in the log if it says no. It may be
-    /// asked more than once for a request.
+    /// Lets in the clients for which a closure of yours returns `true`.
+    ///
+    /// If the closure returns `false`, `name` is the [reason](super::Reason::Custom) in the log. The closure may be
+    /// called more than once for a request.
     ///
     /// ```
     /// use tower_client_cert::authorize::Rule;
@@ -196,41 +202,43 @@ impl Rule {
     }
 }
 
-/// Rules made of rules.
+/// Rules that are made of other rules.
 impl Rule {
-    /// All of these let the client in.
+    /// Lets in the clients that all of these rules let in.
     ///
     /// # Errors
     ///
-    /// If there are none: would that be everybody, or nobody?
+    /// Returns an error if there are no rules, since it is not clear whom that would let in.
     pub fn all(rules: impl IntoIterator<Item = Self>) -> Result<Self, RuleError> {
         list_of_rules("all", rules).map(|rules| Self(Node::All(rules)))
     }
 
-    /// At least one of these lets the client in.
+    /// Lets in the clients that at least one of these rules lets in.
     ///
     /// # Errors
     ///
-    /// If there are none.
+    /// Returns an error if there are no rules.
     pub fn any(rules: impl IntoIterator<Item = Self>) -> Result<Self, RuleError> {
         list_of_rules("any", rules).map(|rules| Self(Node::Any(rules)))
     }
 
-    /// This does not let the client in.
+    /// Lets in the clients that this rule does not let in.
     ///
-    /// Of a certificate that does not clearly have a name or not (two common names, an alternative name that can't
-    /// be read, a wildcard), neither a rule nor its `not` is true. But what is spelt in another way is another name
-    /// here: use it to take some away from [`all`](Self::all) who are let in by another rule.
+    /// If it is not clear whether a certificate has a name (because it has two common names, an alternative name that
+    /// can't be read, or a wildcard), neither the rule nor its `not` lets the client in. But a name in another spelling
+    /// counts as another name. So use `not` only within [`all`](Self::all), to take some clients away from those that
+    /// another rule lets in.
     #[must_use]
     #[allow(clippy::should_implement_trait)] // in a row with `all` and `any`
     pub fn not(rule: Self) -> Self {
         Self(Node::Not(Box::new(rule)))
     }
 
-    /// What this rule says holds for certificates that nobody verified too.
+    /// Applies this rule to unverified certificates too.
     ///
-    /// Anybody can make a certificate with any name in it. It makes sense around [`fingerprint`](Self::fingerprint)
-    /// and [`spki`](Self::spki), since the client has proven that it holds the private key, and hardly otherwise.
+    /// Anybody can make a certificate with any name in it. So this makes sense around
+    /// [`fingerprint`](Self::fingerprint) and [`spki`](Self::spki), since the client has proven that it holds the
+    /// private key, and around hardly any other rule.
     #[must_use]
     pub fn even_unverified(rule: Self) -> Self {
         Self(Node::EvenUnverified(Box::new(rule)))

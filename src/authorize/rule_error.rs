@@ -1,11 +1,11 @@
-//! Rules that can't be made.
+//! The errors of making a rule.
 
 use std::fmt;
 
 use super::glob::GlobError;
 use crate::identity::{HostnameError, ParseNameError, UriError};
 
-/// A rule that can't be made: which, what on its list, and why.
+/// An error from making a rule. It names the rule, the item on the rule's list, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
     pub(super) rule: &'static str,
@@ -14,19 +14,19 @@ pub struct RuleError {
 }
 
 impl RuleError {
-    /// The rule, by its name in a configuration file: `san_ip` for example.
+    /// Returns the rule's name in a configuration file, `san_ip` for example.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
     }
 
-    /// What is wrong on its list. `None` if the list is empty.
+    /// Returns the item that is wrong. `None` if the list is empty.
     #[must_use]
     pub fn item(&self) -> Option<&str> {
         self.item.as_deref()
     }
 
-    /// What is wrong with it.
+    /// Returns what is wrong.
     #[must_use]
     pub fn kind(&self) -> &RuleErrorKind {
         &self.kind
@@ -45,50 +45,50 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// What is wrong with an item on the list of a [`Rule`](super::Rule).
+/// The kinds of [`RuleError`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleErrorKind {
-    /// There is nothing on the list.
+    /// The list is empty.
     #[error("the list is empty, and would let nobody in")]
     EmptyList,
-    /// The text is empty.
+    /// The item is an empty text.
     #[error("the text is empty")]
     EmptyText,
-    /// It is no distinguished name.
+    /// The item is not a distinguished name.
     #[error("not a distinguished name (RFC 4514): {0}")]
     Name(ParseNameError),
-    /// It is no host name.
+    /// The item is not a host name.
     #[error("not a host name: {0}")]
     Hostname(HostnameError),
-    /// It is an IP address, or a network.
+    /// The item is an IP address or a network, where a host name is due.
     #[error("an IP address or a network is no host name: that is the rule `san_ip`")]
     IpAddress,
-    /// It is no URI.
+    /// The item is not a URI.
     #[error("not a URI: {0}")]
     Uri(UriError),
-    /// It is no pattern.
+    /// The item is not a pattern.
     #[error("not a pattern of Go's path.Match: {0}")]
     Glob(GlobError),
-    /// A pattern for URIs does not start with a scheme.
+    /// The item is a pattern for URIs that does not start with a scheme.
     #[error("a pattern for URIs starts with a scheme, as in https://*.example.org/path")]
     GlobScheme,
-    /// A pattern for URIs has something between `//` and the next `/` that no URI has there.
+    /// The item is a pattern for URIs that could match no URI, because of what it has between `//` and the next `/`.
     #[error(
         "between // and the next / is a host, which may have wildcards, and no user information; the brackets of an \
          IPv6 address are escaped, as in https://\\[2001:db8::1\\]/"
     )]
     GlobAuthority,
-    /// It is no trust domain.
+    /// The item is not a trust domain.
     #[error("not a SPIFFE trust domain: expected something like example.org")]
     TrustDomain,
-    /// No SPIFFE ID could match it.
+    /// The item is a pattern that no SPIFFE ID could match.
     #[error("not a pattern for SPIFFE IDs: expected something like spiffe://example.org/ns/*/sa/web")]
     SpiffePattern,
-    /// It is no IP address and no network.
+    /// The item is neither an IP address nor a network.
     #[error("not an IP address or a network like 10.0.0.0/8")]
     Ip,
-    /// It is no SHA-256.
+    /// The item is not a SHA-256.
     #[error("not a SHA-256 in hexadecimal or base64")]
     Hash,
 }

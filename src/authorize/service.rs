@@ -21,19 +21,19 @@ impl<I, S, R> RequireClientCert<I, S, R> {
         Self { inner, guard }
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &I {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut I {
         &mut self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> I {
         self.inner

@@ -7,18 +7,18 @@ use crate::identity::{ClientIdentity, IdentityError};
 use crate::peer::{PROXIED_ADVICE, Proxied, TlsConnectInfo, Verification};
 use crate::policy::ClientAuthPolicy;
 
-/// A client certificate that came with a request, and what it is worth.
+/// A client certificate that came with a request, and whether it was verified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// Who the certificate says the client is, or why it can't be read.
+    /// The identity that the certificate claims, or the reason why it can't be read.
     pub identity: Result<ClientIdentity, IdentityError>,
-    /// Whether somebody that is trusted here has verified the certificate.
+    /// Whether somebody that this server trusts has verified the certificate.
     pub verification: Verification,
     pub(super) notes: Notes,
 }
 
-/// What the log is told if a request is denied.
+/// Notes for the log, for the case that the request is denied.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
     pub(super) detail: Option<Cow<'static, str>>,
@@ -26,20 +26,21 @@ pub(super) struct Notes {
 }
 
 impl Evidence {
-    /// This identity, worth that much.
+    /// Returns evidence of this identity, verified or not.
     #[must_use]
     pub fn new(identity: Result<ClientIdentity, IdentityError>, verification: Verification) -> Self {
         Self { identity, verification, notes: Notes::default() }
     }
 
-    /// What else the log is told if the certificate is not enough: see [`NoEvidence::with_detail`].
+    /// Adds a detail, which is logged if the request is denied: see [`NoEvidence::with_detail`].
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.notes.detail = Some(detail.into());
         self
     }
 
-    /// What is missing from the server that the certificate can't be enough: see [`NoEvidence::with_setup_hint`].
+    /// Adds a hint at what the server's setup lacks, which is logged if the request is denied: see
+    /// [`NoEvidence::with_setup_hint`].
     #[must_use]
     pub fn with_setup_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.notes.setup_hint = Some(hint.into());
@@ -47,7 +48,7 @@ impl Evidence {
     }
 }
 
-/// Why there is no certificate to look at. A [`Reason`] becomes one by `?`.
+/// The reason why there is no certificate to check. The operator `?` turns a [`Reason`] into this type.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct NoEvidence {
@@ -56,25 +57,25 @@ pub struct NoEvidence {
 }
 
 impl NoEvidence {
-    /// For this reason.
+    /// Returns a value with this reason.
     pub fn new(reason: Reason) -> Self {
         Self { reason, notes: Notes::default() }
     }
 
-    /// What else there is to say of this request: the field `detail` of the event.
+    /// Adds a detail about this request, which becomes the field `detail` of the event in the log.
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.notes.detail = Some(detail.into());
         self
     }
 
-    /// What is missing from the server that there could be a certificate, and how to add it. A layer logs the first it
-    /// gets, as a warning.
+    /// Adds a hint at what the server's setup lacks for there to be a certificate, and how to add it. A layer logs the
+    /// first hint that it gets, as a warning.
     pub fn with_setup_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.notes.setup_hint = Some(hint.into());
         self
     }
 
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -87,15 +88,15 @@ impl From<Reason> for NoEvidence {
     }
 }
 
-/// Where [`RequireClientCertLayer`](super::RequireClientCertLayer) gets the client's certificate from.
+/// A source from which [`RequireClientCertLayer`](super::RequireClientCertLayer) takes the client's certificate.
 ///
-/// Behind a proxy there may be two: that of the proxy on the TLS connection, and that of its client in a header. So a
-/// layer looks in one place, and which it is, is said when it is made: [`FromConnection`], or
+/// Behind a proxy there may be two certificates: the proxy's on the TLS connection, and its client's in a header. So a
+/// layer looks in one place only, and its maker chooses it: [`FromConnection`], or
 /// [`FromForwarded`](crate::forwarded::FromForwarded) for a header that a
 /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) has read.
 ///
-/// A closure is a source too, for what neither knows. What it calls verified is taken for verified: whoever made the
-/// certificate wrote the name in it.
+/// For any other place, write a closure, which is a source too. The layer believes its word on whether the certificate
+/// is verified. Be careful with it, since anybody can make a certificate with any name in it.
 ///
 /// ```
 /// use http::Extensions;
@@ -116,11 +117,11 @@ impl From<Reason> for NoEvidence {
 /// });
 /// ```
 pub trait CertificateSource {
-    /// The certificate, from what other layers have put on the request.
+    /// Returns the certificate, from the extensions that other layers have put on the request.
     ///
     /// # Errors
     ///
-    /// Why there is none: [`MissingCert`](Reason::MissingCert) for example.
+    /// Returns the reason why there is no certificate, [`MissingCert`](Reason::MissingCert) for example.
     fn evidence(&self, extensions: &Extensions) -> Result<Evidence, NoEvidence>;
 }
 
@@ -133,10 +134,10 @@ where
     }
 }
 
-/// The certificate of this TLS connection, from its [`TlsConnectInfo`]. The default.
+/// The default source: the certificate of the TLS connection, from its [`TlsConnectInfo`].
 ///
-/// Behind a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) that is the proxy's and not the
-/// client's, so there it lets nobody in, and says what to write.
+/// Behind a [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) the connection is the proxy's and
+/// not the client's. There this source returns an error with a hint at the line to write, and nobody is let in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FromConnection;
 

@@ -2,8 +2,8 @@ use super::glob::{self, Glob, Next, Token};
 use super::rule_error::RuleErrorKind;
 use crate::identity::Uri;
 
-/// A pattern for URIs, part by part: nothing in the pattern's authority reaches beyond the URI's authority, and a
-/// pattern without one fits only URIs without one.
+/// A pattern for URIs, which is matched part by part. Nothing in the pattern's authority reaches beyond the URI's
+/// authority, and a pattern without an authority fits only URIs without one.
 #[derive(Clone, Debug)]
 pub(super) struct UriGlob {
     scheme: Box<str>,
@@ -39,7 +39,8 @@ impl UriGlob {
     }
 }
 
-/// What is between a leading `//` and the next `/`, `?` or `#` that stands for itself, and what is after that.
+/// Splits a pattern after its leading `//`, at the next `/`, `?` or `#` that stands for itself: the authority, and the
+/// rest. `None` if there is no `//`.
 fn split_authority(pattern: &str) -> Result<Option<(&str, &str)>, RuleErrorKind> {
     let next = |chars: &mut _| glob::next(chars).map_err(RuleErrorKind::Glob);
     let mut chars = pattern.chars();
@@ -55,7 +56,7 @@ fn split_authority(pattern: &str) -> Result<Option<(&str, &str)>, RuleErrorKind>
             Some(Next::Char('/' | '?' | '#')) | None => {
                 return Ok(authority.strip_suffix(rest).map(|authority| (authority, rest)));
             }
-            // URIs with user information fit no pattern, and who writes `[::1]` means an address and not a set.
+            // A URI with user information fits no pattern. Whoever writes `[::1]` means an address and not a set.
             Some(Next::Char('@')) => return Err(RuleErrorKind::GlobAuthority),
             Some(Next::Wild(Token::Class { ranges, .. })) if ranges.contains(&(':', ':')) => {
                 return Err(RuleErrorKind::GlobAuthority);
@@ -116,7 +117,7 @@ mod tests {
             ("https://*", "https://a.test?q", false),
             ("https://*", "https://a.test#f", false),
             ("https://a.test/*", "https://a.test/", true),
-            // As in Go, a query is no path's business.
+            // As in Go, `*` matches the query too.
             ("https://a.test/*", "https://a.test/b?c#d", true),
             (r"https://a.test\?*", "https://a.test?q", true),
             (r"https://a.test\?*", "https://a.test/q", false),
@@ -134,7 +135,7 @@ mod tests {
             ("urn:a:*", "urn:a:b", true),
             ("urn:a:*", "urn:a:b/c", false),
             ("urn:*", "urn:x", true),
-            // What looks like no authority becomes none.
+            // A pattern without `//` has no authority, whatever its wildcards could stand for.
             ("x:/*/a", "x:/b/a", true),
             ("x:/*/a", "x://a", false),
             ("x:*/a", "x:b/a", true),

@@ -1,4 +1,4 @@
-//! What a layer is set to, and the headers that it writes for a connection.
+//! The settings of a layer, and the headers that it writes for a connection.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,8 @@ pub(super) struct Config<D> {
     pub(super) max_value_size: usize,
     #[cfg(feature = "tracing")]
     pub(super) log_headers: bool,
-    /// Changes with every setting, so that a connection never serves one layer's headers to another.
+    /// Identifies the settings. Each change renews it, so that a connection never serves one layer's headers to
+    /// another.
     id: LayerId,
     warned: Arc<Once>,
 }
@@ -35,7 +36,7 @@ pub(super) enum Chain {
 }
 
 impl<D: Dialect> Config<D> {
-    /// The customs of the dialect.
+    /// Returns the dialect's defaults.
     pub(super) fn new(dialect: D) -> Self {
         Self {
             owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
@@ -51,7 +52,7 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// The headers for a connection, ready to insert.
+    /// Returns the headers for a connection, ready to insert. `None` if its requests are to be refused.
     pub(super) fn headers_for(&self, info: Option<&TlsConnectInfo>) -> Headers {
         self.warn_once_if_nothing_can_arrive(info);
         match info {
@@ -60,20 +61,21 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// Whether the connection has a certificate that is passed on.
+    /// Returns whether the connection has a certificate that is passed on.
     pub(super) fn forwards(&self, info: Option<&TlsConnectInfo>) -> bool {
         let peer = info.and_then(TlsConnectInfo::peer_certificates);
         peer.is_some_and(|peer| self.forward_unverified || peer.is_verified())
     }
 
-    /// What the dialect keeps of the headers that a request came with: owned names only, once each.
+    /// Returns the headers that the dialect keeps of those that a request came with: owned names only, once each.
     pub(super) fn keep(&self, received: &HeaderMap, forwarding: bool) -> Option<HeaderMap> {
         let mut kept = self.dialect.keep(received, forwarding);
         self.owned.retain(&mut kept);
         Some(kept).filter(|kept| !kept.is_empty())
     }
 
-    /// Puts what this hop writes onto a request, in the place of what is there if told to.
+    /// Puts the headers that this hop writes onto a request. With `replace`, they take the place of those that are
+    /// there.
     pub(super) fn insert(written: &Written, replace: bool, headers: &mut HeaderMap) {
         for (name, value) in &written.lines {
             if replace {
@@ -84,7 +86,7 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// The same, and in front of it what was kept of what the request came with.
+    /// Does the same, and puts the values that were kept in front of this hop's own.
     pub(super) fn insert_behind(
         &self,
         mut kept: HeaderMap,
@@ -105,7 +107,8 @@ impl<D: Dialect> Config<D> {
         }
     }
 
-    /// Joins both in the dialect's way. If that is too large, only this hop's own value is kept.
+    /// Joins two values as the dialect does. Returns this hop's own value alone if the dialect does not join them, or
+    /// if the result is too large.
     fn join(&self, before: &HeaderValue, own: &HeaderValue) -> HeaderValue {
         let Some(mut joined) = self.dialect.append(before, own) else { return own.clone() };
         if joined.len() > self.max_value_size {
@@ -243,7 +246,7 @@ impl<D> fmt::Debug for Config<D> {
 }
 
 impl<D> Config<D> {
-    /// Sets the layer apart from the one that it was made from.
+    /// Tells these settings apart from those that they were copied from.
     pub(super) fn renew_id(&mut self) {
         self.id = next_id();
     }

@@ -9,44 +9,49 @@ use crate::dialect::{Dialect, Skipper};
 
 /// Writes the client's certificate into headers for the service behind, and makes sure that nobody else does.
 ///
-/// For each request, whatever becomes of it:
+/// The layer does two things to every request:
 ///
-/// 1. Every header that *some* reader of client certificates might believe is removed: the dialect's own and all others
-///    of [the table](crate#headers-that-nobody-may-send), in any spelling a backend might read as the same name (any
-///    case, and any punctuation for `-`), and so is every mention of one in `Connection`, where a later hop would drop
-///    it. Request trailers of those names are removed from the body ([`StripTrailers`](crate::StripTrailers)).
-/// 2. The headers of the connection are inserted, from its [`TlsConnectInfo`](crate::TlsConnectInfo). They are encoded once per connection
-///    and shared by its requests, and are marked [sensitive](http::HeaderValue::set_sensitive).
+/// 1. It removes every header that *some* reader of client certificates might believe: the dialect's own headers and
+///    all others of [the table](crate#headers-that-nobody-may-send), in any spelling that a backend might read as the
+///    same name (any case, and any punctuation in place of `-`). It removes every mention of such a header in
+///    `Connection`, because a later hop would drop the header, and every request trailer of such a name
+///    ([`StripTrailers`](crate::StripTrailers)).
+/// 2. It inserts headers that it makes from the connection's [`TlsConnectInfo`](crate::TlsConnectInfo). The headers are
+///    encoded once per connection, shared by the connection's requests, and marked
+///    [sensitive](http::HeaderValue::set_sensitive).
 ///
-/// A dialect that grows from hop to hop may keep what came under its exact name ([`Dialect::keep`]); of this crate's
-/// only [`Envoy`](crate::dialect::Envoy) does, when told to. What a proxy further out writes for the service behind is
-/// let through by a [`PassHeadersLayer`](crate::forwarded::PassHeadersLayer), from that proxy only.
+/// A dialect whose value grows from hop to hop may keep the headers that came in under its exact names
+/// ([`Dialect::keep`]). Of this crate's dialects only [`Envoy`](crate::dialect::Envoy) does, and only when told to. To
+/// let through headers that a proxy further out writes for the service behind, and only from that proxy, add a
+/// [`PassHeadersLayer`](crate::forwarded::PassHeadersLayer).
 ///
 /// # Where to put it
 ///
-/// Around the whole app, as in `make_service(ClientCertLayer::new().layer(app))`. A [`Router`]'s own `layer` covers the
-/// routes that were added before it, and neither a route nor a `fallback` that is added after it. On connections of this
-/// crate's acceptor that is no hole: [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) has taken the headers off before.
+/// Put the layer around the whole app, as in `make_service(ClientCertLayer::new().layer(app))`. A [`Router`]'s own
+/// `layer` method covers only the routes and the fallback that were added before. On connections of this crate's
+/// acceptor, a route that is added later is no hole: [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) has already
+/// taken the headers off the request.
 ///
 /// [`Router`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 ///
-/// Without a certificate no certificate header leaves the layer. On a connection that has no [`TlsConnectInfo`](crate::TlsConnectInfo), a
-/// plaintext one for example, the layer still strips; and since this is rarely meant, it says so once, as a warning
-/// (feature `tracing`).
+/// If the client presented no certificate, no header with a certificate leaves the layer. On a connection without a
+/// [`TlsConnectInfo`](crate::TlsConnectInfo), for example a plaintext one, the layer still strips. Since this is rarely
+/// intended, the layer also logs one warning (feature `tracing`).
 ///
-/// Which certificates are written is the dialect's custom: Skipper's header carries what was presented, and a second
-/// one tells whether it was verified; dialects whose readers take a certificate for a verified one get the verified
-/// path only. [`only_verified`](Self::only_verified), [`verified_path`](Self::verified_path) and
-/// [`forward_unverified`](Self::forward_unverified) say otherwise.
+/// The dialect decides which certificates are written. Skipper's header carries the certificates that the client
+/// presented, and a second header tells whether they were verified. Dialects whose readers take any certificate for a
+/// verified one get the verified path only. [`only_verified`](Self::only_verified),
+/// [`verified_path`](Self::verified_path) and [`forward_unverified`](Self::forward_unverified) override the dialect.
 ///
-/// Layers stack: two dialects at once are two layers. The outermost removes what the client sent under any name, and
-/// each of the others only what its own dialect owns, so that none removes what another wrote.
+/// Layers stack: to write two dialects, use two layers. The outermost layer removes what the client sent under any of
+/// the names. Each layer further in removes only the headers that its own dialect owns, so that no layer removes what
+/// another one wrote.
 ///
 /// # Too large
 ///
-/// A value is never cut: see [`max_value_size`](Self::max_value_size). A request whose certificate can't be told is
-/// refused with 431 where the backend would take it for anonymous. That is why the service needs responses whose body is
-/// [`Default`], as those of axum, tonic and http-body-util are.
+/// The layer never cuts a value: see [`max_value_size`](Self::max_value_size). If a certificate is too large to forward
+/// and the backend would take its client for anonymous, the layer refuses the request with status 431. To make that
+/// response, it needs a response body that implements [`Default`], as those of axum, tonic and http-body-util do.
 ///
 /// ```
 /// use axum::Router;
@@ -63,15 +68,16 @@ pub struct ClientCertLayer<D = Skipper> {
 }
 
 impl ClientCertLayer {
-    /// Skipper's dialect: `X-Forwarded-Tls-Client-Cert`, byte for byte, and `X-Forwarded-Tls-Client-Cert-Verify`.
+    /// Creates a layer that writes Skipper's `X-Forwarded-Tls-Client-Cert`, byte for byte, with
+    /// `X-Forwarded-Tls-Client-Cert-Verify` beside it.
     pub fn new() -> Self {
         Self::with_dialect(Skipper::new())
     }
 
-    /// Without `X-Forwarded-Tls-Client-Cert-Verify`, exactly as Skipper does.
+    /// Leaves out `X-Forwarded-Tls-Client-Cert-Verify`, which Skipper does not write either.
     ///
-    /// Under a policy that does not verify, the backend then can't tell a certificate of your CA from one that
-    /// anybody made. A companion that a client sends is stripped all the same.
+    /// Under a policy that does not verify, the backend then can't tell a certificate of your CA from one that anybody
+    /// made. The layer still strips this header if a client sends it.
     pub fn without_verify_header(self) -> Self {
         self.with(|config| config.dialect = Arc::new(Skipper::clone(&config.dialect).without_verify_header()))
     }
@@ -84,56 +90,59 @@ impl Default for ClientCertLayer {
 }
 
 impl<D: Dialect> ClientCertLayer<D> {
-    /// Any dialect, with its customs.
+    /// Creates a layer that writes the given dialect, with the dialect's own defaults.
     pub fn with_dialect(dialect: D) -> Self {
         Self { config: Arc::new(Config::new(dialect)) }
     }
 }
 
 impl<D> ClientCertLayer<D> {
-    /// Write the client's own certificate and none of its issuers': short for `max_certificates(1)`.
+    /// Writes only the client's own certificate, without those of its issuers. This is short for `max_certificates(1)`.
     pub fn leaf_only(self) -> Self {
         self.max_certificates(1)
     }
 
-    /// Write at most this many certificates, the client's own included and first; 0 counts as 1. Unlimited unless
-    /// set: the acceptor has its own limit on what a client may present.
+    /// Writes at most this many certificates, of which the client's own is the first; 0 counts as 1. There is no limit
+    /// unless one is set here, but the acceptor limits how many certificates a client may present.
     pub fn max_certificates(self, max: usize) -> Self {
         self.with(|config| config.max_certificates = max.max(1))
     }
 
-    /// Write the path that was verified instead of all that was presented, and unverified certificates not at all.
+    /// Writes the verified path instead of all the certificates that were presented, and no unverified certificate.
     pub fn verified_path(self) -> Self {
         self.with(|config| (config.chain, config.forward_unverified) = (Chain::VerifiedPath, false))
     }
 
-    /// Write certificates only if they were verified. A status header still says why one is missing.
+    /// Writes certificates only if they were verified. A status header still says why a certificate is missing.
     pub fn only_verified(self) -> Self {
         self.with(|config| config.forward_unverified = false)
     }
 
-    /// Write certificates that were *not* verified too, with all that came with them.
+    /// Writes certificates that were *not* verified too, with all the certificates that the client sent along.
     ///
-    /// Anybody can make a certificate with any name in it. Use it only if every reader of the dialect looks at a
-    /// status header, or checks the certificate itself.
+    /// Anybody can make a certificate with any name in it. Call this method only if every reader of the dialect looks
+    /// at a status header, or checks the certificate itself.
     pub fn forward_unverified(self) -> Self {
         self.with(|config| config.forward_unverified = true)
     }
 
-    /// The largest value to write, in bytes: 16 KiB unless set, while nginx takes 8 KB and Node.js 16 KB of headers by
-    /// default. A client pays a few bytes for a request that makes a value as large as this.
+    /// Sets the size in bytes of the largest value that the layer writes. It is 16 KiB unless set; by default nginx
+    /// takes 8 KB of headers, and Node.js 16 KB. A client that has such a certificate makes the layer write a value of
+    /// this size with each request of a few bytes.
     ///
-    /// A value is never cut. If it is larger, the client's own certificate is written alone. If that is still too
-    /// large, none is, and the status is `FAILED:certificate too large to forward`, so that nobody is let in who can't
-    /// be named. In a dialect without a status that client would be anonymous: its requests are refused instead, with
-    /// 431 (RFC 6585 section 5). Each is a warning (feature `tracing`), once per connection.
+    /// The layer never cuts a value. If a value would be larger, the layer writes the client's own certificate alone.
+    /// If that is still too large, it writes no certificate and the status `FAILED:certificate too large to forward`,
+    /// so that no client gets in that can't be named. In a dialect without a status the client would look anonymous, so
+    /// the layer refuses its requests with 431 (RFC 6585 section 5). Each of these cases is logged as a warning
+    /// (feature `tracing`), once per connection.
     pub fn max_value_size(self, bytes: usize) -> Self {
         self.with(|config| config.max_value_size = bytes)
     }
 
-    /// Log an event for each request, at level `info`: the names and sizes of the headers it came with, which of them
-    /// were removed, and what was written. No value is logged, and of the certificate its SHA-256, its verification
-    /// and its subject. For debugging, as Skipper's `logHeader()` is.
+    /// Logs an event at level `info` for each request: the names and sizes of the headers that it came with, which of
+    /// them were removed, and which headers were written. The event holds no header's value. It describes the
+    /// certificate by its SHA-256, its verification and its subject. It is meant for debugging, as Skipper's
+    /// `logHeader()` is.
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn log_headers(self) -> Self {

@@ -1,5 +1,6 @@
-//! A line for each request: what it came with, what the layer removed, what it wrote. For debugging, as Skipper's
-//! `logHeader()` is; but no value is in it, since those are personal data, or the client's own invention.
+//! The event that a layer logs for each request: the headers that the request came with, those that the layer removed,
+//! and those that it wrote. It is meant for debugging, as Skipper's `logHeader()` is, but it holds no values: they are
+//! personal data, or the client's own invention.
 
 use http::{HeaderName, HeaderValue, Request};
 use rustls_pki_types::CertificateDer;
@@ -8,10 +9,10 @@ use crate::peer::PeerCertificates;
 use crate::strip::{OwnedHeaders, Received};
 use crate::x509::{Certificate, Fingerprint, Name};
 
-/// A client may send some 60 KB of names.
+/// The longest list that is logged, in bytes. A client may send some 60 KB of header names.
 const MAX_LENGTH: usize = 2 * 1024;
 
-/// What a request came with.
+/// The headers that a request came with, as text for the log.
 pub(super) struct CameWith {
     all: String,
     stripped: String,
@@ -24,7 +25,7 @@ impl CameWith {
         Self { all: list(lines()), stripped: list(lines().filter(|(name, _)| owned.strips(name))) }
     }
 
-    /// Logs it, beside what came of it.
+    /// Logs the headers that the request came with and those that were written.
     pub(super) fn log(&self, written: &[(HeaderName, HeaderValue)], peer: Option<&PeerCertificates>) {
         tracing::info!(
             received = %self.all,
@@ -36,7 +37,7 @@ impl CameWith {
     }
 }
 
-/// Names and sizes.
+/// Lists the names and sizes of headers.
 fn list<'a>(lines: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> String {
     let mut list = String::new();
     for (name, value) in lines {
@@ -53,7 +54,7 @@ fn list<'a>(lines: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> S
     list
 }
 
-/// Whose certificate it is, and what it is worth.
+/// Describes a certificate: its hash, whether it was verified, and its subject.
 fn describe(peer: &PeerCertificates) -> String {
     let end_entity = peer.end_entity();
     format!("sha256:{} {}{}", Fingerprint::of(end_entity), peer.verification(), subject(end_entity))

@@ -1,4 +1,4 @@
-//! The layer that passes the client's certificate on in headers: strip, then write.
+//! The layer that passes the client's certificate on in headers. It strips first and then writes.
 
 mod config;
 mod layer;

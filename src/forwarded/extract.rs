@@ -12,8 +12,8 @@ use crate::server::Advice;
 #[cfg(feature = "tracing")]
 use crate::telemetry::limit::{Limit, limited};
 
-/// Rejects with [`ForwardedClientCertError`], which says why and has a status for each reason. What its text says of the
-/// server is for the log: the response with status 500 is empty.
+/// Rejects with [`ForwardedClientCertError`], which names the reason and has a status for each reason. A response with
+/// status 500 is empty: the text about the server's setup goes to the log.
 impl<S: Sync, D: 'static> FromRequestParts<S> for ForwardedClientCert<D> {
     type Rejection = ForwardedClientCertError;
 
@@ -34,7 +34,7 @@ impl<S: Sync, D: 'static> FromRequestParts<S> for ForwardedClientCert<D> {
     }
 }
 
-/// `None` for the requests that are [anonymous](ForwardedClientCertError::is_anonymous). Those with which something is
+/// Extracts `None` from [anonymous](ForwardedClientCertError::is_anonymous) requests. Requests with which something is
 /// wrong are rejected: malformed is not anonymous.
 impl<S: Sync, D: 'static> OptionalFromRequestParts<S> for ForwardedClientCert<D> {
     type Rejection = ForwardedClientCertError;

@@ -13,7 +13,7 @@ use crate::peer::{UnverifiedReason, Verification};
 #[cfg(feature = "tls")]
 use crate::tls::ClientVerifier;
 
-/// The certificate that a trusted proxy forwarded in dialect `D`, for a
+/// A source that takes the certificate that a trusted proxy forwarded in dialect `D`. It is for a
 /// [`RequireClientCertLayer`](crate::RequireClientCertLayer) behind a
 /// [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer) of that dialect.
 ///
@@ -39,16 +39,16 @@ use crate::tls::ClientVerifier;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What the certificate is worth:
+/// Whether the certificate counts as verified depends on the proxy:
 ///
 /// | the proxy says | [`Verification`] |
 /// |---|---|
 /// | `SUCCESS` | verified |
-/// | `FAILED:reason` | unverified, for the reason: one of [`UnverifiedReason`]'s, or `FailedAtProxy` with the proxy's words in the log |
+/// | `FAILED:reason` | unverified; the reason is one of [`UnverifiedReason`]'s, or `FailedAtProxy` with the proxy's words in the log |
 /// | no verdict | unverified, `NotChecked`; verified after [`proxy_verifies`](Self::proxy_verifies) |
-/// | anything, after `verified_by` (feature `tls`) | what this server's own verifier says |
+/// | anything, after `verified_by` (feature `tls`) | the verdict of this server's own verifier |
 ///
-/// Who is not let in for want of a certificate:
+/// If there is no certificate to check, the request is denied:
 ///
 /// | [`ForwardedClientCertError`] | [`Reason`] | status |
 /// |---|---|---|
@@ -58,7 +58,8 @@ use crate::tls::ClientVerifier;
 /// | `Malformed`, too large to look at | `header-too-large` | 431 |
 /// | `HopUnknown`, `LayerMissing` | `misconfigured` | 500 |
 ///
-/// The error's own words are the `detail` of the event in the log, and are not told to the client.
+/// The error's text is the `detail` of the event in the log, or, with status 500, in the layer's warning about the
+/// server's setup. The client does not see it.
 #[must_use = "it is for `RequireClientCertLayer::from_source`"]
 pub struct FromForwarded<D = Skipper> {
     proxy_verifies: bool,
@@ -68,7 +69,8 @@ pub struct FromForwarded<D = Skipper> {
 }
 
 impl<D> FromForwarded<D> {
-    /// From what the [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer) of this dialect has read.
+    /// Creates a source that takes the certificate that the
+    /// [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer) of this dialect has read.
     pub fn new() -> Self {
         Self {
             proxy_verifies: false,
@@ -78,20 +80,21 @@ impl<D> FromForwarded<D> {
         }
     }
 
-    /// **Takes a certificate without a verdict for a verified one**: for a dialect that has none, and a proxy that is
-    /// configured to forward only what it has verified.
+    /// **Takes a certificate without a verdict for a verified one.** This is for a dialect without verdicts, behind a
+    /// proxy that is configured to forward only certificates that it has verified.
     ///
-    /// Behind a proxy that takes any certificate, as Skipper and Traefik do unless told otherwise, anybody is then
-    /// whoever they like. `FAILED` remains failed.
+    /// Behind a proxy that accepts any certificate, as Skipper and Traefik do unless told otherwise, anybody can then
+    /// claim to be anybody. A certificate with the verdict `FAILED` stays unverified.
     pub fn proxy_verifies(mut self) -> Self {
         self.proxy_verifies = true;
         self
     }
 
-    /// Has each certificate judged by this verifier, at the time of the request, whatever the proxy says of it.
+    /// Verifies each certificate with this verifier, at the time of the request, whatever the proxy says of the
+    /// certificate.
     ///
-    /// That the client holds the private key remains the proxy's word. What the verifier needs between the certificate
-    /// and its roots, the proxy must pass on too, in a dialect with a chain.
+    /// Whether the client holds the private key is still the proxy's word. If there are intermediates between the
+    /// certificate and the verifier's roots, the proxy must pass them on too, in a dialect with a chain.
     #[cfg(feature = "tls")]
     pub fn verified_by(mut self, verifier: impl Into<Arc<ClientVerifier>>) -> Self {
         self.verifier = Some(verifier.into());
@@ -119,7 +122,7 @@ impl<D> FromForwarded<D> {
             None => worth(NOT_CHECKED)
                 .with_detail("the proxy forwarded the certificate without a verdict")
                 .with_setup_hint(NO_VERDICT),
-            // A client that has no certificate is no `ForwardedClientCert`.
+            // This can't happen: for a client without a certificate, there is no `ForwardedClientCert`.
             Some(VerifyStatus::None) => worth(NOT_CHECKED),
         }
     }

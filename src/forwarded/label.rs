@@ -1,10 +1,11 @@
-//! A word for dashboards: why a request's headers are not believed.
+//! The labels of the counter of refused headers: one word for each reason.
 
 use super::ForwardedClientCertError as E;
 use crate::dialect::DecodeErrorKind as K;
 
 impl E {
-    /// `None` if there is nothing that could be believed, and nothing wrong.
+    /// Returns the label of the counter. `None` for an error that is not counted, since nothing is wrong with the
+    /// request.
     pub(crate) fn label(&self) -> Option<&'static str> {
         Some(match self {
             Self::Absent | Self::NotPresented | Self::Withheld { .. } => return None,
@@ -90,7 +91,7 @@ mod tests {
         }
     }
 
-    /// What is counted is what is refused: by the layer, or when somebody asks for what it could not find.
+    /// Only refusals are counted: by the layer, or when a handler asks for the certificate.
     #[cfg(feature = "metrics")]
     #[test]
     fn each_refused_request_is_counted_once_by_its_reason() {
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(counts, expected.map(|(reason, count)| (reason.to_owned(), count)).into());
     }
 
-    /// The counter by its reason.
+    /// The values of the counter, by reason.
     #[cfg(feature = "metrics")]
     #[derive(Default)]
     struct Counts(std::sync::Mutex<std::collections::BTreeMap<String, usize>>);
@@ -141,7 +142,7 @@ mod tests {
         ) {
         }
 
-        /// Each is registered anew for one increment.
+        /// The counter is registered anew for each increment.
         fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
             if key.name() == "client_cert_forwarded_refused_total" {
                 let reason = key.labels().next().unwrap().value().to_owned();

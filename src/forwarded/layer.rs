@@ -13,25 +13,26 @@ use crate::dialect::{Dialect, Skipper};
 use crate::strip::{OwnedHeaders, Received};
 use crate::telemetry;
 
-/// Reads the certificate that a trusted proxy forwards, and removes the headers of everybody else.
+/// Reads the certificate that a trusted proxy forwards, and removes the certificate headers of everybody else.
 ///
 /// For each request:
 ///
-/// * From a trusted proxy, the dialect's headers are decoded, and left on the request. Everything else that a reader of
-///   client certificates might believe, which the proxy may have let through from its client, is removed: other
-///   spellings of these names, and the headers of every other dialect
-///   ([the table](crate#headers-that-nobody-may-send)).
-/// * From anybody else, all of these are removed unread, in any spelling that something behind might read as the same
-///   name, with every mention of one in `Connection`.
-/// * Either way request trailers of those names are removed ([`StripTrailers`](crate::StripTrailers)), and the outcome
-///   is left on the request for the extractor [`ForwardedClientCert`]. The layer itself answers no request.
+/// * If the request comes from a trusted proxy, the layer decodes the dialect's headers and leaves them on the request.
+///   It removes every other header that a reader of client certificates might believe, since the proxy may have let it
+///   through from its client: other spellings of these names, and the headers of every other dialect ([the
+///   table](crate#headers-that-nobody-may-send)).
+/// * If the request comes from anybody else, the layer removes all of these headers unread, in any spelling that a
+///   service behind might read as the same name.
+/// * In both cases the layer removes every mention of the headers in `Connection` and every request trailer of such a
+///   name ([`StripTrailers`](crate::StripTrailers)), and leaves the outcome on the request for the extractor
+///   [`ForwardedClientCert`]. The layer itself answers no request.
 ///
-/// Who sent a request is taken from axum's `ConnectInfo<SocketAddr>` (feature `axum`), or from
-/// [`with_peer_ip`](Self::with_peer_ip), and from [`TlsConnectInfo`](crate::TlsConnectInfo).
+/// The layer knows who sent a request from [`with_peer_ip`](Self::with_peer_ip) or axum's `ConnectInfo<SocketAddr>`
+/// (feature `axum`), and from [`TlsConnectInfo`](crate::TlsConnectInfo).
 ///
-/// How much of a value is looked at is the dialect's: see [`Limits`](crate::dialect::Limits). Layers for different
-/// dialects stack, and each asks its own proxies. Two for the same type of dialect do not: the inner one's outcome
-/// stays.
+/// The dialect limits how large a value is read: see [`Limits`](crate::dialect::Limits). Layers for different dialects
+/// stack, and each trusts its own proxies. Two layers for the same type of dialect do not stack: the inner layer's
+/// outcome replaces the outer one's.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -47,12 +48,13 @@ use crate::telemetry;
 /// let trusted = TrustedProxies::none().ip_range(proxy);
 /// let app: Router =
 ///     Router::new().route("/", get(hello)).layer(ForwardedClientCertLayer::new(Skipper::new(), trusted));
-/// // Without this nobody knows who sent a request, and nobody is believed.
+/// // Without connect info the layer does not know who sent a request, and believes nobody.
 /// let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 ///
-/// Without tower, [`receive`](Self::receive) does all this to a map of headers, and [`read`](Self::read) only looks.
+/// Without tower, [`receive`](Self::receive) does the same to a map of headers, and [`read`](Self::read) leaves the map
+/// as it is.
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct ForwardedClientCertLayer<D = Skipper> {
     config: Arc<Config<D>>,
@@ -68,7 +70,7 @@ struct Config<D> {
 }
 
 impl<D: Dialect> ForwardedClientCertLayer<D> {
-    /// Reads this dialect, from these proxies.
+    /// Creates a layer that reads this dialect from these proxies.
     pub fn new(dialect: D, trusted: TrustedProxies) -> Self {
         let config = Config {
             owned: Arc::new(OwnedHeaders::new(dialect.header_names())),
@@ -79,9 +81,10 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         Self { config: Arc::new(config), peer_ip: None }
     }
 
-    /// What the headers of a request from this hop say, if the hop is to be believed.
+    /// Reads the certificate from the headers of a request that came from this hop, if the hop is trusted.
     ///
-    /// It changes nothing, and logs and counts what is refused. Where something behind reads headers by itself, use [`receive`](Self::receive).
+    /// This method changes no header. It logs and counts refused headers. If a service behind reads the headers by
+    /// itself, use [`receive`](Self::receive).
     ///
     /// ```
     /// use http::{HeaderMap, Request};
@@ -104,7 +107,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
     ///
     /// # Errors
     ///
-    /// If there is no certificate, or none to be believed: see [`ForwardedClientCertError`].
+    /// Returns an error if there is no certificate that can be believed: see [`ForwardedClientCertError`].
     pub fn read(
         &self,
         hop: &Hop<'_>,
@@ -124,14 +127,17 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         outcome
     }
 
-    /// The same, and removes what must not be believed: every header of [the table](crate#headers-that-nobody-may-send),
-    /// but for the dialect's own, exactly spelt, from a trusted proxy.
+    /// Reads the certificate like [`read`](Self::read), and removes the headers that must not be believed.
     ///
-    /// Where two dialects are read, [`read`](Self::read) the first.
+    /// These are all headers of [the table](crate#headers-that-nobody-may-send). From a trusted proxy, the dialect's
+    /// own headers stay, if they are spelt exactly.
+    ///
+    /// This removes the headers of other dialects too. To read two dialects, call [`read`](Self::read) for the first
+    /// one and this method for the second.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read). The headers are cleaned all the same.
+    /// Returns the same errors as [`read`](Self::read). The headers are removed in that case too.
     pub fn receive(
         &self,
         hop: &Hop<'_>,
@@ -145,7 +151,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         outcome
     }
 
-    /// The same for a request, whose headers may have been taken off it already by something further out.
+    /// Does the same for a request whose headers a layer further out may already have taken off.
     pub(super) fn receive_request<B>(
         &self,
         hop: &Hop<'_>,
@@ -153,7 +159,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         request: &mut Request<B>,
     ) -> Result<ForwardedClientCert<D>, ForwardedClientCertError> {
         let (headers, received) = match (written, request.extensions().get::<Received>()) {
-            // A layer of ours has written them since, in this process.
+            // A layer of ours has written these headers since, in this process.
             (Some(written), _) => (Some(written), false),
             (None, Some(received)) => (Some(&received.headers), true),
             (None, None) => (None, false),
@@ -199,8 +205,8 @@ fn is_from_a_proxy<D>(outcome: &Result<ForwardedClientCert<D>, ForwardedClientCe
 }
 
 impl<D> ForwardedClientCertLayer<D> {
-    /// The address at the other end of the connection, for servers other than axum's: the layer is then made for one
-    /// connection, which costs a clone of it, and that is two reference counts.
+    /// Sets the address at the other end of the connection, for servers other than axum's. The layer is then for one
+    /// connection only. To clone and apply it for each connection costs two reference counts.
     ///
     /// ```
     /// # use tower::{Layer, service_fn};

@@ -28,14 +28,15 @@ pub use trust::{Hop, TrustedProxies};
 
 use crate::dialect::{CertDetails, DecodeError, DecodeErrorKind, ForwardedCert, Skipper, VerifyStatus};
 
-/// The client's certificate, as a trusted proxy tells it in the headers of dialect `D`.
+/// The client's certificate, as a trusted proxy tells of it in the headers of dialect `D`.
 ///
-/// *Told*, where [`PeerCertificates`](crate::PeerCertificates) are *seen*: this server has not checked a signature, and
-/// takes the proxy's word for it that the client holds the private key. There is no conversion from one to the other.
-/// Whether the proxy verified the certificate is a question of its own: see [`status`](Self::status).
+/// This certificate is *told*, while [`PeerCertificates`](crate::PeerCertificates) are *seen*: this server has not
+/// checked a signature, and takes the proxy's word that the client holds the private key. Neither type converts into
+/// the other. Whether the proxy verified the certificate is another question: see [`status`](Self::status).
 ///
-/// In axum handlers it is an extractor, and so is `Option<ForwardedClientCert<D>>`; elsewhere
-/// [`from_extensions`](Self::from_extensions) reads what the layer left. A clone is a reference count.
+/// In axum handlers this type is an extractor, and so is `Option<ForwardedClientCert<D>>`. Elsewhere,
+/// [`from_extensions`](Self::from_extensions) returns what the layer found. Cloning is cheap: it copies a
+/// reference-counted pointer.
 pub struct ForwardedClientCert<D = Skipper> {
     cert: Arc<ForwardedCert>,
     dialect: PhantomData<fn() -> D>,
@@ -52,44 +53,45 @@ impl<D> ForwardedClientCert<D> {
         }
     }
 
-    /// The client's own certificate. `None` if the proxy passes only [`details`](Self::details) of it on, as Envoy does
-    /// unless told otherwise.
+    /// Returns the client's own certificate. `None` if the proxy passes on only [`details`](Self::details) of the
+    /// certificate, as Envoy does unless told otherwise.
     #[must_use]
     pub fn end_entity(&self) -> Option<&CertificateDer<'static>> {
         self.cert.end_entity()
     }
 
-    /// All that the proxy passed on, end entity first. Whether that is the path it verified or whatever the client
-    /// sent, only the dialect and the proxy's configuration tell.
+    /// Returns all certificates that the proxy passed on, end entity first. Only the dialect and the proxy's
+    /// configuration tell whether they are the path that the proxy verified or whatever the client sent.
     #[must_use]
     pub fn certificates(&self) -> &[CertificateDer<'static>] {
         &self.cert.certificates
     }
 
-    /// The certificate in words: names, hash, serial number, as far as the dialect has them. They are the certificate's
-    /// own where it is there, and otherwise told: see [`CertDetails`].
+    /// Returns details of the certificate, as far as the dialect has them: names, hash, serial number. They come from
+    /// the certificate itself if the proxy passed it on, and are the proxy's word otherwise: see [`CertDetails`].
     #[must_use]
     pub fn details(&self) -> &CertDetails {
         &self.cert.details
     }
 
-    /// What the proxy says of the certificate. `None` if its dialect does not say, as Skipper's and Traefik's do not.
+    /// Returns the proxy's verdict on the certificate. `None` if the proxy gives no verdict, as in the dialects of
+    /// Skipper and Traefik.
     #[must_use]
     pub fn status(&self) -> Option<&VerifyStatus> {
         self.cert.status.as_ref()
     }
 
-    /// Whether the proxy says, in so many words, that it verified the certificate: short for
+    /// Returns whether the proxy says that it verified the certificate. This is short for
     /// `status() == Some(&VerifyStatus::Success)`.
     #[must_use]
     pub fn is_verified_by_proxy(&self) -> bool {
         self.cert.status == Some(VerifyStatus::Success)
     }
 
-    /// What this server's own roots and CRLs say of the certificate, whatever the proxy says.
+    /// Verifies the certificate with this server's own roots and CRLs, whatever the proxy says.
     ///
-    /// `None` if the proxy passed no certificate on. It is still told, not seen: that the client holds the private key
-    /// remains the proxy's word.
+    /// Returns `None` if the proxy passed no certificate on. A certificate that verifies is still told, not seen:
+    /// whether the client holds the private key remains the proxy's word.
     ///
     /// ```
     /// use rustls_pki_types::UnixTime;
@@ -103,7 +105,8 @@ impl<D> ForwardedClientCert<D> {
     ///
     /// # Errors
     ///
-    /// If the certificates are more, or larger, than the verifier takes, or one of them is not a certificate.
+    /// Returns an error if the certificates are more, or larger, than the verifier accepts, or if one of them is not a
+    /// certificate.
     #[cfg(feature = "tls")]
     pub fn verify_again(
         &self,
@@ -116,11 +119,11 @@ impl<D> ForwardedClientCert<D> {
 }
 
 impl<D: 'static> ForwardedClientCert<D> {
-    /// What a [`ForwardedClientCertLayer`] for this dialect found out about a request, from the request's extensions.
+    /// Returns the certificate that a [`ForwardedClientCertLayer`] for this dialect left in a request's extensions.
     ///
     /// # Errors
     ///
-    /// If there is no certificate: see [`ForwardedClientCertError`], each of whose variants is another reason.
+    /// Returns an error if there is no certificate. Each variant of [`ForwardedClientCertError`] is another reason.
     pub fn from_extensions(extensions: &Extensions) -> Result<Self, ForwardedClientCertError> {
         match extensions.get::<Outcome<D>>() {
             Some(Outcome { outcome, .. }) => outcome.clone(),
@@ -135,7 +138,7 @@ impl<D> Clone for ForwardedClientCert<D> {
     }
 }
 
-/// Sizes and the status; certificates are personal data, and logs are read by many.
+/// Shows sizes and the status only: certificates are personal data, and logs have many readers.
 impl<D> fmt::Debug for ForwardedClientCert<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes: Vec<usize> = self.cert.certificates.iter().map(|certificate| certificate.len()).collect();
@@ -146,7 +149,7 @@ impl<D> fmt::Debug for ForwardedClientCert<D> {
     }
 }
 
-/// What the layer leaves on a request, one for each dialect.
+/// The outcome that a layer leaves on a request, one for each dialect.
 struct Outcome<D> {
     outcome: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
     /// The address of the hop, as the layer knows it.
@@ -159,18 +162,19 @@ impl<D> Clone for Outcome<D> {
     }
 }
 
-/// What a handler, or a rule, that needs a certificate finds.
+/// The outcome, as a handler or a rule that needs a certificate finds it.
 #[cfg(any(feature = "axum", feature = "x509"))]
 struct Required<D> {
     outcome: Result<ForwardedClientCert<D>, ForwardedClientCertError>,
-    /// The address of the hop, if the layer knows it: for the log.
+    /// The address of the hop for the log, if the layer knows it.
     #[cfg_attr(not(any(feature = "tracing", feature = "x509")), allow(dead_code))]
     peer: Option<IpAddr>,
 }
 
 #[cfg(any(feature = "axum", feature = "x509"))]
 impl<D: 'static> Required<D> {
-    /// Counts what the layer did not: requests that were fine until somebody asked.
+    /// Returns the outcome, and counts the refusals that the layer did not: no layer saw the request, or the request
+    /// was fine until somebody asked for a certificate.
     fn of(extensions: &Extensions) -> Self {
         use ForwardedClientCertError as E;
         let outcome = ForwardedClientCert::from_extensions(extensions);
@@ -181,20 +185,20 @@ impl<D: 'static> Required<D> {
     }
 }
 
-/// Why there is no [`ForwardedClientCert`]. Each is a different answer, with a [status](Self::status) of its own.
+/// The reason why there is no [`ForwardedClientCert`]. Each variant has its [status](Self::status).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardedClientCertError {
-    /// A trusted proxy sent none of the dialect's headers, or none that is read. Status 401.
+    /// A trusted proxy sent none of the dialect's headers, or none that the dialect reads. Status 401.
     #[error("no client certificate: the proxy forwarded none")]
     Absent,
     /// A trusted proxy says that the client presented no certificate. Status 401.
     #[error("no client certificate: the proxy says that the client presented none")]
     NotPresented,
-    /// A trusted proxy keeps the client's certificate to itself, and says only this of it. Status 401.
+    /// A trusted proxy did not pass the client's certificate on, but gave a verdict on it. Status 401.
     #[error("no client certificate: the proxy does not pass it on, and says of it: {status}")]
     Withheld {
-        /// Mostly why it did not verify.
+        /// The proxy's verdict, mostly the reason why the certificate did not verify.
         status: VerifyStatus,
     },
     /// The request does not come from a trusted proxy. Status 403.
@@ -203,14 +207,15 @@ pub enum ForwardedClientCertError {
         header.as_ref().map_or_else(String::new, |header| format!(", so its header `{header}` is not believed"))
     )]
     Untrusted {
-        /// The header it came with all the same, in whatever spelling, now removed. `None` if it had none.
+        /// A header of the dialect, in any spelling, that the request came with. `None` if it had none.
         header: Option<HeaderName>,
     },
-    /// A trusted proxy sent what its dialect does not write, and the [kind](DecodeError::kind) tells what: an empty
-    /// value, a header twice, another dialect. Status 400, and 431 for what is too large to look at.
+    /// A trusted proxy sent headers that the dialect can't have written. The error's [kind](DecodeError::kind) tells
+    /// what is wrong with them: an empty value, a header twice, another dialect. Status 400, and 431 for a value that
+    /// is too large to read.
     #[error(transparent)]
     Malformed(#[from] DecodeError),
-    /// The server is not set up to tell who sends it requests. Status 500.
+    /// The server is not set up to know who sends it requests. Status 500.
     #[error(
         "nothing is known of the hop this request came from, so it can't be told whether it is a trusted proxy. To know \
          its address, serve the app with `app.into_make_service_with_connect_info::<std::net::SocketAddr>()`; to know its \
@@ -231,7 +236,7 @@ pub enum ForwardedClientCertError {
 }
 
 impl ForwardedClientCertError {
-    /// The status that says so to the client.
+    /// Returns the status of the response to the client.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -245,10 +250,11 @@ impl ForwardedClientCertError {
         }
     }
 
-    /// Whether this is how a request without a client certificate looks, as opposed to one with which something is
-    /// wrong: where a certificate is optional, these requests are anonymous and the others are refused.
+    /// Returns whether the request is anonymous: it has no client certificate, and nothing is wrong with it. Where a
+    /// certificate is optional, anonymous requests are served, and requests with any other error are refused.
     ///
-    /// So are those with a certificate that the proxy withheld, and those of an untrusted peer that claims nothing.
+    /// A request whose certificate the proxy withheld is anonymous too, and so is a request of an untrusted peer that
+    /// came without any of the dialect's headers.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         matches!(
@@ -264,7 +270,7 @@ mod tests {
     use crate::dialect::{Dialect, Outgoing};
     use http::HeaderMap;
 
-    /// Envoy's dialect and others name the certificate without passing it on.
+    /// Envoy's dialect and others can tell of a certificate without passing it on.
     #[test]
     fn a_certificate_may_be_told_by_its_details_alone() {
         struct Named(CertDetails, Option<VerifyStatus>);
@@ -303,7 +309,7 @@ mod tests {
         }
     }
 
-    /// Whatever else it says is no verdict, and neither is silence.
+    /// Any other word is no verdict, and neither is a missing one.
     #[test]
     fn only_success_is_verified_by_the_proxy() {
         for (status, verified) in [
@@ -325,7 +331,7 @@ mod tests {
         }
     }
 
-    /// What the client hears, and whether a handler with `Option` takes it for nobody.
+    /// The response's status, and whether a handler with `Option` takes the client for anonymous.
     #[test]
     fn each_reason_has_its_status_and_few_are_anonymous() {
         use ForwardedClientCertError as E;

@@ -14,14 +14,14 @@ use crate::strip::{self, Received};
 /// Lets headers of these names through to the service behind, from trusted proxies only.
 ///
 /// [`ClientCertLayer`](crate::ClientCertLayer) and [`WithTlsConnectInfo`](crate::WithTlsConnectInfo) take every header
-/// off a request that some reader of client certificates might believe. Some come from a proxy of yours and are meant for
-/// the service behind: a CDN's `Cf-Client-Cert-…`, say. This layer puts those back, exactly spelt, if the request comes
-/// from a proxy that is trusted, and says nothing of whether they are true.
+/// off a request that some reader of client certificates might believe. Some of these headers come from a proxy of
+/// yours and are meant for the service behind, a CDN's `Cf-Client-Cert-…` for example. This layer puts them back, if
+/// they are spelt exactly and the request comes from a trusted proxy. It does not check whether they are true.
 ///
-/// It may stand on either side of a `ClientCertLayer`, and lets none of the names through that the inner layers' dialects
-/// own. Trailers, and mentions in `Connection`, stay away.
+/// The layer may stand on either side of a `ClientCertLayer`. It does not let through names that the dialects of layers
+/// further in own. It puts back neither trailers nor mentions in `Connection`.
 ///
-/// To let them through from everybody, which is to believe everybody, say so:
+/// To let the headers through from everybody, which means to believe everybody, use
 /// [`TrustedProxies::trust_whoever_can_connect`].
 ///
 /// ```
@@ -39,7 +39,7 @@ use crate::strip::{self, Received};
 /// # }
 /// ```
 ///
-/// Who sent a request is known as for [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer).
+/// The layer knows who sent a request in the same way as [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer).
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct PassHeadersLayer {
@@ -54,12 +54,12 @@ struct Config {
 }
 
 impl PassHeadersLayer {
-    /// Lets these names through from these proxies.
+    /// Creates a layer that lets headers of these names through from these proxies.
     pub fn new(names: impl IntoIterator<Item = HeaderName>, trusted: TrustedProxies) -> Self {
         Self { config: Arc::new(Config { names: names.into_iter().collect(), trusted }), peer_ip: None }
     }
 
-    /// The address at the other end of the connection, for servers other than axum's, as for
+    /// Sets the address at the other end of the connection, for servers other than axum's, like
     /// [`ForwardedClientCertLayer::with_peer_ip`](super::ForwardedClientCertLayer::with_peer_ip).
     pub fn with_peer_ip(self, ip: IpAddr) -> Self {
         Self { peer_ip: Some(ip), ..self }

@@ -1,6 +1,6 @@
-//! What is said of a request whose headers are not believed: a counter by reason, and one event, limited in rate.
+//! Reports requests whose headers are not believed: with a counter by reason, and with one event each, limited in rate.
 //!
-//! A limit is each layer's own, and each kind of event has one: what strangers send does not hide what a proxy does.
+//! Each layer has one limit for each kind of event, so that the requests of strangers do not hide a proxy's.
 
 use std::sync::Once;
 #[cfg(feature = "tracing")]
@@ -23,15 +23,15 @@ use crate::telemetry::printable;
 #[cfg(feature = "tracing")]
 use crate::x509::Fingerprint;
 
-/// What the clones of a layer share.
+/// The limits of a layer, shared by its clones.
 #[derive(Debug)]
 pub(super) struct Reports {
     #[cfg(feature = "tracing")]
     malformed: Limit,
     #[cfg(feature = "tracing")]
     untrusted: Limit,
-    /// Where layers for several dialects are stacked, all but one of them see another's headers, and that is as it
-    /// should be. So this is said once an hour.
+    /// If layers for several dialects are stacked, all but one of them see headers of another dialect, and that is no
+    /// mistake. So this event comes at most once an hour.
     #[cfg(feature = "tracing")]
     instead: Limit,
     hop_unknown: Once,
@@ -52,7 +52,7 @@ impl Default for Reports {
 }
 
 impl Reports {
-    /// Why there is no certificate to be believed. Plain absence is no event.
+    /// Reports why there is no certificate to be believed. Plain absence is not reported.
     #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
     pub(super) fn refused(&self, hop: &Hop<'_>, error: &E) {
         match error {
@@ -91,7 +91,7 @@ impl Reports {
         );
     }
 
-    /// A proxy's upgrade can make every request one of these, so it is a warning.
+    /// An upgrade of the proxy can make every request malformed, so this is a warning.
     #[cfg(feature = "tracing")]
     fn malformed(&self, hop: &Hop<'_>, error: &DecodeError) {
         limited!(
@@ -106,7 +106,7 @@ impl Reports {
         );
     }
 
-    /// A trusted proxy forwarded none of the headers that are expected, and these instead.
+    /// Reports that a trusted proxy forwarded other headers instead of the expected ones.
     #[cfg(feature = "tracing")]
     pub(super) fn instead<'a>(
         &self,
@@ -131,7 +131,7 @@ impl Reports {
     }
 }
 
-/// A header, and the dialects that have it, whatever its spelling.
+/// Names a header, and the dialects that have it in any spelling.
 #[cfg(feature = "tracing")]
 fn whose(header: &HeaderName) -> Option<String> {
     let dialects = AnyDialect::of_header(header);
@@ -142,7 +142,7 @@ fn whose(header: &HeaderName) -> Option<String> {
     }
 }
 
-/// The certificate of a hop's own, by which it might have been trusted.
+/// Describes the hop's own certificate, by which the hop might have been trusted.
 #[cfg(feature = "tracing")]
 fn certificate(hop: &Hop<'_>) -> Option<String> {
     let peer = hop.peer_certificates()?;

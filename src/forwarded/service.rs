@@ -13,7 +13,8 @@ use crate::strip::{Screening, StripTrailers};
 
 /// The service of [`ForwardedClientCertLayer`](super::ForwardedClientCertLayer).
 ///
-/// Its future is the inner service's own: a request is changed before it is passed on, and nothing afterwards.
+/// Its future is the inner service's own: the service changes the request before it passes it on, and does nothing
+/// afterwards.
 pub struct ReadForwardedClientCert<S, D = Skipper> {
     inner: S,
     reader: ForwardedClientCertLayer<D>,
@@ -24,19 +25,19 @@ impl<S, D> ReadForwardedClientCert<S, D> {
         Self { inner, reader }
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner

@@ -1,4 +1,4 @@
-//! Whose headers to believe.
+//! The proxies whose headers are believed, and the decision whether a hop is one of them.
 
 use std::net::IpAddr;
 
@@ -11,10 +11,10 @@ use crate::peer::PeerCertificates;
 use crate::peer::TlsConnectInfo;
 use crate::x509::{Certificate, Fingerprint, GeneralName};
 
-/// The proxies whose headers are believed. None, unless said otherwise.
+/// The proxies whose headers are believed. By default there are none.
 ///
-/// A proxy is known by the address it connects from, or by the client certificate with which it does. If several are
-/// named, any one of them will do.
+/// A proxy is known by the address that it connects from, or by the client certificate that it connects with. If
+/// several addresses and certificates are named, a proxy is trusted that matches any one of them.
 ///
 /// ```
 /// use ipnet::IpNet;
@@ -40,55 +40,56 @@ enum Name {
     Uri(String),
 }
 
-/// What a hop is worth.
+/// Whether a hop is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     Trusted,
     Untrusted,
-    /// Nothing that was asked for is known of the hop.
+    /// Proxies are named, but nothing is known of the hop that could identify it as one of them.
     Unknown,
 }
 
 impl TrustedProxies {
-    /// Nobody: every header is removed and none is read.
+    /// Trusts nobody: every header is removed, and none is read.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Proxies that connect from these addresses: an `IpNet`, or a single `IpAddr`.
+    /// Trusts the proxies that connect from these addresses: an `IpNet`, or a single `IpAddr`.
     ///
-    /// Everything else at these addresses is believed too, so name the proxies and not the network, where you can.
-    /// IPv4-mapped IPv6 addresses (`::ffff:10.0.0.1`) count as IPv4, on both sides.
+    /// Anything else at these addresses is trusted too, so name the proxies instead of the whole network where you can.
+    /// IPv4-mapped IPv6 addresses (`::ffff:10.0.0.1`) count as IPv4, in the range and on the connection.
     pub fn ip_range(mut self, range: impl Into<IpNet>) -> Self {
         self.ranges.push(unmapped(range.into()));
         self
     }
 
-    /// The proxy that connects with this client certificate.
+    /// Trusts the proxy that connects with this client certificate.
     ///
-    /// Like the names below, it counts only if this server verified the certificate on this very connection.
+    /// As with the names below, the certificate counts only if this server verified it on this very connection.
     pub fn client_cert_fingerprint(mut self, fingerprint: Fingerprint) -> Self {
         self.fingerprints.push(fingerprint);
         self
     }
 
-    /// Proxies that connect with a client certificate for this DNS name: one of its subject alternative names, in any
-    /// case. The name is taken as it is: `*.example.com` is that of a certificate for `*.example.com`.
+    /// Trusts the proxies that connect with a client certificate for this DNS name, which must be one of its subject
+    /// alternative names, in any case. The name is no pattern: `*.example.com` matches only a certificate for
+    /// `*.example.com`.
     pub fn client_cert_dns_name(mut self, name: impl Into<String>) -> Self {
         self.names.push(Name::Dns(name.into()));
         self
     }
 
-    /// Proxies that connect with a client certificate for this URI: one of its subject alternative names, byte for
-    /// byte. For example a SPIFFE ID.
+    /// Trusts the proxies that connect with a client certificate for this URI, for example a SPIFFE ID. It must be one
+    /// of the certificate's subject alternative names, byte for byte.
     pub fn client_cert_uri(mut self, uri: impl Into<String>) -> Self {
         self.names.push(Name::Uri(uri.into()));
         self
     }
 
-    /// **Anybody who can open a connection to this server**, who can then claim to be any client.
+    /// Trusts **anybody who can open a connection to this server**, so that anybody can claim to be any client.
     ///
-    /// For a server that nobody but the proxy can reach, because it listens on a Unix socket for example.
+    /// This is for a server that nobody but the proxy can reach, because it listens on a Unix socket for example.
     pub fn trust_whoever_can_connect(mut self) -> Self {
         self.whoever_can_connect = true;
         self
@@ -128,7 +129,7 @@ impl TrustedProxies {
         by_fingerprint || by_name
     }
 
-    /// A certificate whose names can't be read has none of ours.
+    /// Returns whether a certificate has one of the names. A certificate whose names can't be read has none of them.
     fn has_name_of(&self, certificate: &CertificateDer<'_>) -> bool {
         let Ok(certificate) = Certificate::read(certificate) else { return false };
         let Ok(alt_names) = certificate.alt_names() else { return false };
@@ -142,7 +143,7 @@ impl TrustedProxies {
     }
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// Turns an IPv4-mapped range into an IPv4 range: `::ffff:10.0.0.0/104` becomes `10.0.0.0/8`.
 fn unmapped(range: IpNet) -> IpNet {
     let IpNet::V6(v6) = range else { return range };
     v6.addr()
@@ -152,9 +153,9 @@ fn unmapped(range: IpNet) -> IpNet {
         .map_or(range, IpNet::V4)
 }
 
-/// What is known of the hop that sent a request: the other end of the connection it came over.
+/// The hop that sent a request: the other end of the connection, as far as it is known.
 ///
-/// It must come from the connection, never from a header such as `X-Forwarded-For`.
+/// Take its address from the connection, never from a header such as `X-Forwarded-For`.
 ///
 /// ```
 /// use tower_client_cert::forwarded::Hop;
@@ -171,25 +172,25 @@ pub struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
-    /// A hop of which nothing is known.
+    /// Returns a hop of which nothing is known.
     #[must_use]
     pub const fn unknown() -> Self {
         Self { ip: None, tls: None }
     }
 
-    /// The address it connected from.
+    /// Adds the address that the hop connected from.
     #[must_use]
     pub fn at(self, ip: IpAddr) -> Self {
         Self { ip: Some(ip), ..self }
     }
 
-    /// What the TLS handshake with it found out.
+    /// Adds what the TLS handshake with the hop found out.
     #[must_use]
     pub fn with_tls(self, tls: &'a TlsConnectInfo) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
-    /// The hop of a request, by what the server has put into its extensions.
+    /// Returns the hop of a request. Without an `ip`, the address is the one that axum has put into the extensions.
     pub(super) fn of(extensions: &Extensions, ip: Option<IpAddr>, tls: Option<&'a TlsConnectInfo>) -> Self {
         Self { ip: ip.or_else(|| connected_from(extensions)), tls }
     }
@@ -275,7 +276,7 @@ mod tests {
         let one = TrustedProxies::none().ip_range("192.0.2.7".parse::<IpAddr>().unwrap());
         assert_eq!(one.judge(&at("192.0.2.7")), Trust::Trusted);
         assert_eq!(one.judge(&at("192.0.2.6")), Trust::Untrusted);
-        // Host bits are ignored.
+        // The host bits of a range are ignored.
         let net = TrustedProxies::none().ip_range(range("192.0.2.7/31"));
         assert_eq!(net.judge(&at("192.0.2.6")), Trust::Trusted);
         assert_eq!(net.judge(&at("192.0.2.8")), Trust::Untrusted);

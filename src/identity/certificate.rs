@@ -11,13 +11,13 @@ use super::usage::{ExtendedKeyUsage, KeyUsage};
 use crate::x509::oid::dotted;
 use crate::x509::{Certificate, ExtensionError, Fingerprint, Name, Serial, Unreadable};
 
-/// Who a certificate says its holder is.
+/// The identity that a certificate claims for its holder.
 ///
-/// What it says is only worth something if the certificate was
-/// [verified](crate::PeerCertificates::verification). A clone is a reference count.
+/// The claim is worth something only if the certificate was [verified](crate::PeerCertificates::verification). Cloning
+/// is cheap: it copies a reference-counted pointer.
 ///
-/// In axum handlers it is an extractor, which takes verified certificates only: see the
-/// [module's documentation](crate::identity).
+/// In axum handlers this type is an extractor, which accepts verified certificates only: see the [module's
+/// documentation](crate::identity).
 ///
 /// ```
 /// # fn show(der: &[u8]) -> Result<(), tower_client_cert::identity::IdentityError> {
@@ -58,16 +58,17 @@ struct Parsed {
 }
 
 impl ClientIdentity {
-    /// Reads a certificate, which nobody need have checked.
+    /// Reads a certificate, verified or not.
     ///
-    /// It costs some microseconds. On a TLS connection, [`PeerCertificates::identity`] reads once and remembers.
+    /// Reading takes some microseconds. On a TLS connection, [`PeerCertificates::identity`] reads once and remembers
+    /// the result.
     ///
     /// [`PeerCertificates::identity`]: crate::PeerCertificates::identity
     ///
     /// # Errors
     ///
-    /// If it is no X.509 certificate, or there is something after it. An extension that can't be read is no error
-    /// here: it is the answer to the question about that extension.
+    /// Returns an error if `der` is not an X.509 certificate, has bytes left over, or has a time that this system can't
+    /// represent. An extension that can't be read is no error here: the method that asks for this extension returns it.
     pub fn from_der(der: &[u8]) -> Result<Self, IdentityError> {
         let certificate = Certificate::read(der).map_err(|unreadable| match unreadable {
             Unreadable::NotACertificate => IdentityError::NotACertificate,
@@ -98,63 +99,67 @@ impl ClientIdentity {
         })))
     }
 
-    /// Who the certificate is for. It can be empty, if there are alternative names.
+    /// Returns the subject, the name of the certificate's holder. It may be empty in a certificate with alternative
+    /// names.
     #[must_use]
     pub fn subject(&self) -> &DistinguishedName {
         &self.0.subject
     }
 
-    /// Who says that they issued it.
+    /// Returns the issuer, as the certificate names it.
     #[must_use]
     pub fn issuer(&self) -> &DistinguishedName {
         &self.0.issuer
     }
 
-    /// The common name of the subject.
+    /// Returns the common name of the subject.
     ///
     /// # Errors
     ///
-    /// If there is none, or it is no text, or there are two: software disagrees on which of two is meant.
+    /// Returns an error if there is no common name, or more than one, or if it is not text. Programs disagree on which
+    /// one of two counts.
     pub fn common_name(&self) -> Result<&str, AttributeError> {
         self.0.subject.common_name()
     }
 
-    /// The serial number as the certificate has it: big-endian, in two's complement, often with a leading zero.
+    /// Returns the serial number as the certificate has it: big-endian, in two's complement, often with a leading zero.
     #[must_use]
     pub fn serial(&self) -> &[u8] {
         &self.0.serial
     }
 
-    /// The serial number in upper-case hexadecimal, two digits a byte, without a leading zero byte, as
-    /// `openssl x509 -serial` prints it. Negative ones, which RFC 5280 forbids, are printed as two's complement.
+    /// Returns the serial number in upper-case hexadecimal, two digits per byte and without a leading zero byte, as
+    /// `openssl x509 -serial` prints it. A negative number, which RFC 5280 forbids, is returned as two's complement.
     #[must_use]
     pub fn serial_hex(&self) -> String {
         Serial(self.serial()).to_string()
     }
 
-    /// When it starts to be valid.
+    /// Returns the first second at which the certificate is valid.
     #[must_use]
     pub fn not_before(&self) -> SystemTime {
         self.0.not_before
     }
 
-    /// The last second at which it is valid.
+    /// Returns the last second at which the certificate is valid.
     #[must_use]
     pub fn not_after(&self) -> SystemTime {
         self.0.not_after
     }
 
-    /// Every subject alternative name, in the order of the certificate. Empty if there is no such extension.
+    /// Returns every subject alternative name, in the order of the certificate. The list is empty if the extension is
+    /// absent.
     ///
     /// # Errors
     ///
-    /// If the extension is there and can't be read as a whole. A single name that can't is
+    /// Returns an error if the extension as a whole can't be read. A single name that can't be read is
     /// [`Malformed`](SubjectAltName::Malformed).
     pub fn subject_alt_names(&self) -> Result<&[SubjectAltName], ExtensionError> {
         self.0.alt_names.as_deref().map_err(|error| *error)
     }
 
-    /// The host names among the alternative names, in lower case. They may be wildcards.
+    /// Returns the host names among the alternative names, in lower case. They may be wildcards. Malformed names are
+    /// left out, and there are none if the extension can't be read.
     pub fn dns_names(&self) -> impl Iterator<Item = &str> {
         self.readable_alt_names().filter_map(|name| match name {
             SubjectAltName::Dns(host) => Some(&**host),
@@ -162,7 +167,7 @@ impl ClientIdentity {
         })
     }
 
-    /// The URIs among the alternative names.
+    /// Returns the URIs among the alternative names.
     pub fn uris(&self) -> impl Iterator<Item = &Uri> {
         self.readable_alt_names().filter_map(|name| match name {
             SubjectAltName::Uri(uri) => Some(uri),
@@ -170,7 +175,7 @@ impl ClientIdentity {
         })
     }
 
-    /// The e-mail addresses among the alternative names.
+    /// Returns the e-mail addresses among the alternative names.
     pub fn emails(&self) -> impl Iterator<Item = &str> {
         self.readable_alt_names().filter_map(|name| match name {
             SubjectAltName::Email(mail) => Some(&**mail),
@@ -178,7 +183,7 @@ impl ClientIdentity {
         })
     }
 
-    /// The IP addresses among the alternative names.
+    /// Returns the IP addresses among the alternative names.
     pub fn ip_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.readable_alt_names().filter_map(|name| match name {
             SubjectAltName::Ip(ip) => Some(*ip),
@@ -186,60 +191,61 @@ impl ClientIdentity {
         })
     }
 
-    /// None if the extension can't be read.
+    /// Returns the alternative names, or none if the extension can't be read.
     fn readable_alt_names(&self) -> impl Iterator<Item = &SubjectAltName> {
         self.0.alt_names.iter().flatten()
     }
 
-    /// The SPIFFE ID, by the rules of an X509-SVID: the one URI among the alternative names.
+    /// Returns the SPIFFE ID. By the rules of an X509-SVID, it is the only URI among the alternative names.
     ///
     /// # Errors
     ///
-    /// If there is no URI, or more than one, or it is no valid SPIFFE ID.
+    /// Returns an error if there is no URI, or more than one, or if the URI is not a valid SPIFFE ID.
     pub fn spiffe_id(&self) -> Result<&SpiffeId, SpiffeError> {
         self.0.spiffe_id.as_ref().map_err(|error| *error)
     }
 
-    /// What its key may be used for. `None` if it does not say.
+    /// Returns the uses that the certificate allows for its key. `None` if the extension is absent.
     ///
     /// # Errors
     ///
-    /// If the extension is there and can't be read.
+    /// Returns an error if the extension can't be read.
     pub fn key_usage(&self) -> Result<Option<KeyUsage>, ExtensionError> {
         self.0.key_usage
     }
 
-    /// What it may be used for. `None` if it does not say.
+    /// Returns the purposes that the certificate may be used for. `None` if the extension is absent.
     ///
     /// # Errors
     ///
-    /// If the extension is there and can't be read.
+    /// Returns an error if the extension can't be read.
     pub fn extended_key_usage(&self) -> Result<Option<&ExtendedKeyUsage>, ExtensionError> {
         self.0.extended_key_usage.as_ref().map(Option::as_ref).map_err(|error| *error)
     }
 
-    /// The SHA-256 of the certificate's DER, as `openssl x509 -fingerprint -sha256` and Envoy's `Hash=` have it.
+    /// Returns the SHA-256 of the certificate's DER, the hash of `openssl x509 -fingerprint -sha256` and of Envoy's
+    /// `Hash=`.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
     }
 
-    /// The SHA-256 of the `SubjectPublicKeyInfo`'s DER: it stays the same when a certificate is renewed for the same
-    /// key (RFC 7469 section 2.4).
+    /// Returns the SHA-256 of the `SubjectPublicKeyInfo`'s DER. It stays the same when a certificate is renewed for the
+    /// same key (RFC 7469 section 2.4).
     #[must_use]
     pub fn spki_hash(&self) -> Fingerprint {
         self.0.spki_hash
     }
 }
 
-/// The fingerprint; names are personal data, and logs are read by many.
+/// Shows the fingerprint only: names are personal data, and logs have many readers.
 impl fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientIdentity").field("fingerprint", &self.0.fingerprint).finish_non_exhaustive()
     }
 }
 
-/// Two identities are equal if they are of the same certificate.
+/// Two identities are equal if they were read from the same certificate.
 impl PartialEq for ClientIdentity {
     fn eq(&self, other: &Self) -> bool {
         self.0.fingerprint == other.0.fingerprint
@@ -262,17 +268,17 @@ fn spiffe_id(alt_names: &Result<Box<[SubjectAltName]>, ExtensionError>) -> Resul
     }
 }
 
-/// Why a certificate can't be read.
+/// The reason why a certificate can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// It is not the DER of an X.509 certificate.
+    /// The bytes are not the DER of an X.509 certificate.
     #[error("not the DER of an X.509 certificate (RFC 5280 section 4.1)")]
     NotACertificate,
-    /// There is something after the certificate, or at the end of a part of it, that does not belong there.
+    /// There are bytes after the certificate, or at the end of one of its parts, that do not belong there.
     #[error("bytes that do not belong to the certificate")]
     TrailingBytes,
-    /// It starts or ends to be valid at a time that this system can't represent.
+    /// The certificate's first or last valid second is a time that this system can't represent.
     #[error("a time of validity that this system cannot represent")]
     Time,
 }

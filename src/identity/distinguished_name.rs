@@ -6,11 +6,11 @@ use crate::x509::der::Value;
 use crate::x509::oid::dotted;
 use crate::x509::{self, Name};
 
-/// A distinguished name: who a certificate is for, or who issued it (RFC 5280 section 4.1.2.4).
+/// A distinguished name, as certificates have it for their subject and their issuer (RFC 5280 section 4.1.2.4).
 ///
-/// It prints as RFC 4514 text, the last part first, with everything escaped: a common name of `x,O=Bank` prints as
-/// `CN=x\,O=Bank`. But text is for people. To decide on a name, compare names or their attributes, which are kept as
-/// parsed:
+/// A name prints as RFC 4514 text, the last part first and with everything escaped: a common name of `x,O=Bank` prints
+/// as `CN=x\,O=Bank`. But this text is for people. To decide on a name, compare names or their attributes, which are
+/// kept as parsed:
 ///
 /// ```
 /// use tower_client_cert::identity::DistinguishedName;
@@ -22,11 +22,12 @@ use crate::x509::{self, Name};
 /// # Ok::<(), tower_client_cert::identity::ParseNameError>(())
 /// ```
 ///
-/// Two names are equal if they have the same attributes with the same values in the same order. How a certificate
-/// encodes a text makes no difference, capitals and spaces do: a CA writes its own name one way.
+/// Two names are equal if they have the same attributes with the same values in the same order. It makes no difference
+/// in which of ASN.1's string types a certificate encodes a text. Capitals and spaces do make a difference, since a CA
+/// writes its own name in one way.
 #[derive(Clone)]
 pub struct DistinguishedName {
-    /// First part first, as in the certificate. The attributes of one part are a set, and sorted.
+    /// The parts in the order of the certificate. The attributes of one part are a set, and sorted here.
     rdns: Box<[Box<[Attribute]>]>,
     text: Box<str>,
 }
@@ -38,13 +39,13 @@ pub struct Attribute {
     value: AttributeValue,
 }
 
-/// What an [`Attribute`] says.
+/// The value of an [`Attribute`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_enums)] // text or not
 pub enum AttributeValue {
-    /// A string, decoded from whichever of ASN.1's encodings it is in. It can hold any character, NUL too.
+    /// A string, decoded from whichever of ASN.1's string types it has. It can hold any character, even NUL.
     Text(Box<str>),
-    /// Something else, or a string that is not in its own encoding: its DER.
+    /// The DER of a value that is no string, or is a string that breaks the encoding of its own type.
     Der(Box<[u8]>),
 }
 
@@ -66,47 +67,49 @@ impl DistinguishedName {
         Self { rdns: sorted.collect(), text: text.into() }
     }
 
-    /// RFC 4514 text; a name that was parsed from text keeps that text.
+    /// Returns the name as RFC 4514 text. A name that was parsed from text keeps that text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it says nothing, as the subject of a certificate may that has alternative names.
+    /// Returns whether the name has no attributes. The subject of a certificate that has alternative names may be
+    /// empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rdns.is_empty()
     }
 
-    /// Every attribute, in the order of the certificate.
+    /// Returns every attribute, in the order of the certificate; those of one multi-valued part are sorted.
     pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
         self.rdns.iter().flatten()
     }
 
-    /// The text of each attribute of this type, in the order of the certificate. The type is a keyword of RFC 4514
-    /// (`O`, `OU`, `DC`, `UID`, `emailAddress`, …, in any case) or an object identifier in dotted decimals; anything
-    /// else finds nothing.
+    /// Returns the text of each attribute of this type, in the order of [`attributes`](Self::attributes).
     ///
-    /// Attributes that are no text are left out; [`attributes`](Self::attributes) has them.
+    /// The type is a keyword, as of RFC 4514 and OpenSSL (`O`, `OU`, `DC`, `UID`, `emailAddress`, …, in any case), or
+    /// an object identifier in dotted decimals. For any other type, the iterator is empty.
+    ///
+    /// Attributes whose value is not text are left out.
     pub fn values(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.of_type(kind).filter_map(Attribute::text)
     }
 
-    /// The text of the one attribute of this type, as for [`values`](Self::values).
+    /// Returns the text of the only attribute of this type, written as for [`values`](Self::values).
     ///
     /// # Errors
     ///
-    /// If there is none, or more than one, or it is no text. Software disagrees on which of two is meant, and the
-    /// one that is asked about last should not have to find out.
+    /// Returns an error if there is no such attribute, or more than one, or if its value is not text. Programs disagree
+    /// on which one of two attributes counts, so this method picks neither.
     pub fn single(&self, kind: &str) -> Result<&str, AttributeError> {
         single(self.of_type(kind))
     }
 
-    /// The common name, `CN`.
+    /// Returns the common name, `CN`.
     ///
     /// # Errors
     ///
-    /// As for [`single`](Self::single).
+    /// Returns an error in the same cases as [`single`](Self::single).
     pub fn common_name(&self) -> Result<&str, AttributeError> {
         single(self.attributes().filter(|attribute| attribute.oid() == keyword::COMMON_NAME))
     }
@@ -158,13 +161,13 @@ impl fmt::Display for DistinguishedName {
 }
 
 impl Attribute {
-    /// The type, in dotted decimals: `2.5.4.3` is a common name.
+    /// Returns the type in dotted decimals: `2.5.4.3` is a common name.
     #[must_use]
     pub fn oid(&self) -> &str {
         &self.oid
     }
 
-    /// The value.
+    /// Returns the value.
     #[must_use]
     pub fn value(&self) -> &AttributeValue {
         &self.value
@@ -187,23 +190,23 @@ impl AttributeValue {
     }
 }
 
-/// Why there is no one text for a type of attribute.
+/// The reason why a name has no single text for a type of attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttributeError {
     /// The name has no such attribute.
     #[error("the name has no such attribute")]
     Missing,
-    /// The name has more than one.
+    /// The name has more than one such attribute.
     #[error("the name has more than one such attribute")]
     Repeated,
-    /// The value is no text, or is not in its own encoding.
+    /// The attribute's value is no string, or breaks the encoding of its own type.
     #[error("the attribute is not text")]
     NotText,
 }
 
-/// Reads RFC 4514 text. Spaces after a comma are allowed, as many programs print them, and so is `;` for the comma,
-/// as in RFC 1779. Empty text is the empty name.
+/// Reads RFC 4514 text. Spaces after a comma are allowed, because many programs print them. So is `;` in place of a
+/// comma, as in RFC 1779. Empty text is the empty name.
 impl FromStr for DistinguishedName {
     type Err = ParseNameError;
 
@@ -230,7 +233,7 @@ impl FromStr for DistinguishedName {
     }
 }
 
-/// What is left to read of a name's text.
+/// A reader of a name's text, and its position.
 struct Reader<'a> {
     text: &'a str,
     offset: usize,
@@ -266,7 +269,7 @@ impl<'a> Reader<'a> {
         Ok(Attribute { oid: oid.into(), value })
     }
 
-    /// `#` and the DER of the value.
+    /// Reads the value's DER in hexadecimal, after the `#`.
     fn hex_value(&mut self) -> Result<AttributeValue, ParseNameError> {
         let bad = self.error(ParseNameErrorKind::Hex);
         let mut der = Vec::new();
@@ -286,12 +289,12 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
-    /// A value up to the next separator, with what is escaped in it.
+    /// Reads a value up to the next separator that is not escaped.
     fn text_value(&mut self) -> Result<AttributeValue, ParseNameError> {
         while self.take(' ') {}
         let start = self.offset;
         let mut value = Vec::new();
-        // Spaces at the end do not count, unless they are escaped.
+        // Spaces at the end are not part of the value, unless they are escaped.
         let mut end = 0;
         while let Some(char) = self.rest().chars().next() {
             match char {
@@ -317,7 +320,7 @@ impl<'a> Reader<'a> {
         Ok(AttributeValue::Text(text.into()))
     }
 
-    /// What follows a backslash: two hexadecimal digits, or a character that would mean something else.
+    /// Reads what follows a backslash: two hexadecimal digits, or a special character that stands for itself.
     fn escaped(&mut self) -> Result<Vec<u8>, ParseNameError> {
         if let Some(byte) = self.hex_pair() {
             return Ok(vec![byte]);
@@ -329,7 +332,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text that is no distinguished name: where and why.
+/// An error from reading a distinguished name: what is wrong with the text, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte {offset}: {kind}")]
 pub struct ParseNameError {
@@ -338,36 +341,36 @@ pub struct ParseNameError {
 }
 
 impl ParseNameError {
-    /// The byte of the text at which reading stopped, from 0.
+    /// Returns the byte of the text at which reading stopped, from 0.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     #[must_use]
     pub fn kind(&self) -> ParseNameErrorKind {
         self.kind
     }
 }
 
-/// What is wrong with the text of a distinguished name.
+/// The kinds of [`ParseNameError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseNameErrorKind {
-    /// An attribute has no `=` and value.
+    /// An attribute has no `=` with a value after it.
     #[error("expected an attribute like CN=name")]
     NoValue,
-    /// The type is no keyword that is known here; write its object identifier.
+    /// The type of an attribute is not a known keyword. Write its object identifier instead.
     #[error("unknown attribute type: write its object identifier, as in 2.5.4.3=name")]
     UnknownType,
-    /// A character that must be escaped with a backslash.
+    /// A character is not escaped that must be, with a backslash.
     #[error("a character that must be escaped with a backslash")]
     Unescaped,
-    /// A backslash before something that needs none, or bytes that are not UTF-8.
+    /// A backslash stands before something that can't be escaped, or the escaped bytes are not UTF-8.
     #[error("a backslash must be followed by a special character or two hexadecimal digits of UTF-8")]
     Escape,
-    /// After `=#` there is not the DER of one value in hexadecimal.
+    /// The text after `=#` is not the DER of one value in hexadecimal.
     #[error("expected the DER of one value in hexadecimal after `#`")]
     Hex,
 }

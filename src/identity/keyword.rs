@@ -1,9 +1,9 @@
 //! Keywords for attribute types in distinguished names (RFC 4514 section 3, and what OpenSSL prints).
 
-/// `id-at-commonName`.
+/// The object identifier of `id-at-commonName`.
 pub(super) const COMMON_NAME: &str = "2.5.4.3";
 
-/// Compared without regard to case, as LDAP does.
+/// Keywords and their object identifiers. Keywords are compared without regard to case, as in LDAP.
 const KEYWORDS: [(&str, &str); 31] = [
     ("CN", COMMON_NAME),
     ("SN", "2.5.4.4"),
@@ -38,13 +38,15 @@ const KEYWORDS: [(&str, &str); 31] = [
     ("unstructuredAddress", "1.2.840.113549.1.9.8"),
 ];
 
-/// The object identifier for a keyword, or for itself. `None` for anything else.
+/// Returns the object identifier that a keyword stands for. An object identifier stands for itself. `None` for other
+/// text.
 pub(super) fn oid(kind: &str) -> Option<&str> {
     let keyword = KEYWORDS.iter().find(|(keyword, _)| keyword.eq_ignore_ascii_case(kind));
     keyword.map(|(_, oid)| *oid).or_else(|| is_oid(kind).then_some(kind))
 }
 
-/// Dotted decimals without leading zeros, so that each identifier has one spelling.
+/// Returns whether a text is an object identifier: dotted decimals without leading zeros, so that each has one
+/// spelling.
 fn is_oid(text: &str) -> bool {
     let is_arc = |arc: &str| {
         !arc.is_empty()

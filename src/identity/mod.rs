@@ -1,15 +1,35 @@
-//! Names in a certificate, and what else it says about its holder.
+//! The names in a client's certificate, and what else the certificate says about its holder.
 //!
-//! [`ClientIdentity`] is parsed once per connection, the first time somebody asks for it
-//! ([`PeerCertificates::identity`](crate::PeerCertificates::identity)), and shared from then on. Only the client's own
-//! certificate counts: what came along with it says nothing about who the client is.
+//! ```
+//! use tower_client_cert::ClientIdentity;
+//! use tower_client_cert::identity::SpiffeError;
 //!
-//! A certificate can be made by anybody and say anything. So nothing here guesses: two common names are not one, a
-//! name that is not what its kind demands is [`Malformed`](SubjectAltName::Malformed) rather than repaired, and each
-//! part that a certificate does not have, or has in a broken way, is an answer of its own.
+//! # fn der() -> Result<Vec<u8>, rcgen::Error> {
+//! #     let mut params = rcgen::CertificateParams::new(["alice.example.org".to_owned()])?;
+//! #     params.distinguished_name = rcgen::DistinguishedName::new();
+//! #     params.distinguished_name.push(rcgen::DnType::OrganizationName, "Example");
+//! #     params.distinguished_name.push(rcgen::DnType::CommonName, "alice");
+//! #     Ok(params.self_signed(&rcgen::KeyPair::generate()?)?.der().to_vec())
+//! # }
+//! # let der = der()?;
+//! let client = ClientIdentity::from_der(&der)?;
+//! assert_eq!(client.common_name(), Ok("alice"));
+//! assert_eq!(*client.subject(), "CN=alice,O=Example".parse()?);
+//! assert_eq!(client.dns_names().collect::<Vec<_>>(), ["alice.example.org"]);
+//! assert_eq!(client.spiffe_id(), Err(SpiffeError::Missing));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! In axum handlers [`ClientIdentity`] is an extractor, and so is a type of your own made from one
-//! ([`Identified`](crate::Identified), feature `axum`).
+//! [`PeerCertificates::identity`](crate::PeerCertificates::identity) parses a [`ClientIdentity`] the first time it is
+//! called on a connection, and shares it from then on. Only the client's own certificate counts: the certificates that
+//! came along with it say nothing about who the client is.
+//!
+//! Anybody can make a certificate that says anything. So this module never guesses. It does not choose between two
+//! common names, it reports a name that breaks the rules of its kind as [`Malformed`](SubjectAltName::Malformed)
+//! instead of repairing it, and it tells a part that is missing from one that is broken.
+//!
+//! In axum handlers [`ClientIdentity`] is an extractor, and so is [`Identified`](crate::Identified) with a type of your
+//! own that is made from one (feature `axum`).
 
 mod certificate;
 mod distinguished_name;

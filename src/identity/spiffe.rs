@@ -1,11 +1,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A SPIFFE ID: `spiffe://trust-domain/path`, valid by the [SPIFFE-ID standard], section 2.
+/// A SPIFFE ID, `spiffe://trust-domain/path`, that is valid by section 2 of the [SPIFFE-ID standard].
 ///
-/// The standard leaves one spelling for each ID, so that equality of text is equality of workloads: the scheme and
-/// the trust domain in lower case, no port, user information, query or fragment, no percent-encoding, and a path
-/// without empty segments, `.` and `..`.
+/// The standard allows one spelling for each ID, so two IDs name the same workload exactly if their texts are equal.
+/// The scheme and the trust domain are in lower case. There is no port, user information, query, fragment or
+/// percent-encoding. The path has no segment that is empty, `.` or `..`.
 ///
 /// ```
 /// use tower_client_cert::identity::SpiffeId;
@@ -27,19 +27,19 @@ pub struct SpiffeId {
 const SCHEME: &str = "spiffe://";
 
 impl SpiffeId {
-    /// The whole ID.
+    /// Returns the whole ID.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The trust domain, `example.org` for example.
+    /// Returns the trust domain, `example.org` for example.
     #[must_use]
     pub fn trust_domain(&self) -> &str {
         self.text.get(SCHEME.len()..self.path).unwrap_or_default()
     }
 
-    /// The path with its leading `/`. Empty if the ID names the trust domain itself.
+    /// Returns the path with its leading `/`. It is empty if the ID names the trust domain itself.
     #[must_use]
     pub fn path(&self) -> &str {
         self.text.get(self.path..).unwrap_or_default()
@@ -56,7 +56,7 @@ impl FromStr for SpiffeId {
     type Err = SpiffeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Section 2.3: longer ones need not be supported, so nobody may rely on them.
+        // By section 2.3, implementations need not support longer IDs, so nobody may rely on them.
         if text.len() > 2048 {
             return Err(SpiffeError::TooLong);
         }
@@ -72,19 +72,19 @@ impl FromStr for SpiffeId {
     }
 }
 
-/// Section 2.1.
+/// Returns whether a text is a trust domain (section 2.1).
 pub(crate) fn is_trust_domain(text: &str) -> bool {
     matches!(text.len(), 1..=255)
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_'))
 }
 
-/// Section 2.2.
+/// Returns whether a text is a segment of a path (section 2.2).
 fn is_segment(text: &str) -> bool {
     !matches!(text, "" | "." | "..")
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-/// Why there is no [`SpiffeId`].
+/// The reason why a certificate or a text has no [`SpiffeId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpiffeError {
@@ -94,13 +94,13 @@ pub enum SpiffeError {
     /// The certificate has more than one URI. The X509-SVID standard, section 2, allows exactly one.
     #[error("more than one URI among the subject alternative names")]
     Repeated,
-    /// The certificate's alternative names can't be read.
+    /// The certificate's alternative names, or its one URI, can't be read.
     #[error("the subject alternative names cannot be read")]
     Unreadable,
     /// The text does not start with `spiffe://`.
     #[error("not a SPIFFE ID: expected spiffe://trust-domain/path")]
     Scheme,
-    /// The trust domain is not 1 to 255 of `a-z`, `0-9`, `.`, `-` and `_`.
+    /// The trust domain is not made of 1 to 255 characters of `a-z`, `0-9`, `.`, `-` and `_`.
     #[error("a trust domain that is not made of a-z, 0-9, `.`, `-` and `_`")]
     TrustDomain,
     /// A segment of the path is empty, `.` or `..`, or not made of letters, digits, `.`, `-` and `_`.

@@ -12,32 +12,33 @@ pub enum SubjectAltName {
     /// A host name in lower case, or a wildcard like `*.example.org`. International names are in their ASCII form
     /// (`xn--…`), as certificates hold them.
     Dns(Box<str>),
-    /// A URI, its scheme in lower case.
+    /// A URI, with its scheme in lower case.
     Uri(Uri),
-    /// An e-mail address, as it is written.
+    /// An e-mail address, spelt as in the certificate.
     Email(Box<str>),
-    /// An IP address. IPv4-mapped IPv6 addresses are IPv4 addresses here.
+    /// An IP address. An IPv4-mapped IPv6 address counts as an IPv4 address.
     Ip(IpAddr),
     /// A distinguished name.
     DirectoryName(DistinguishedName),
-    /// A name of a type that somebody else defined; Microsoft's user principal name is
+    /// A name of a type that RFC 5280 leaves to others to define. Microsoft's user principal name has the type
     /// `1.3.6.1.4.1.311.20.2.3`.
     OtherName {
         /// The type, in dotted decimals.
         oid: Box<str>,
-        /// What is after it, DER.
+        /// The DER that follows the type, with its `[0]` tag.
         value: Box<[u8]>,
     },
-    /// An X.400 address, an EDI party name or a registered identifier, by the number of its kind.
+    /// An X.400 address, an EDI party name or a registered identifier. Only its kind is kept.
     Unsupported {
-        /// The number in RFC 5280's `GeneralName`.
+        /// The number of the kind in RFC 5280's `GeneralName`.
         tag: u32,
     },
-    /// It is not what its kind demands: a host name with a NUL or a trailing dot, an IP address of five bytes.
+    /// A name that breaks the rules of its kind: for example a host name with a NUL or a trailing dot, or an IP address
+    /// of five bytes.
     Malformed {
-        /// What it says it is.
+        /// The kind that the name claims to be.
         kind: SanKind,
-        /// What it is.
+        /// The bytes of the name.
         value: Box<[u8]>,
     },
 }
@@ -54,7 +55,7 @@ pub enum SanKind {
     Email,
     /// An IP address.
     Ip,
-    /// Any other.
+    /// Any other kind.
     Other,
 }
 
@@ -91,7 +92,7 @@ impl SubjectAltName {
         }
     }
 
-    /// Which kind it is, or says it is.
+    /// Returns the kind of the name. For a [`Malformed`](Self::Malformed) name, this is the kind that it claims to be.
     #[must_use]
     pub fn kind(&self) -> SanKind {
         match self {
@@ -105,13 +106,14 @@ impl SubjectAltName {
     }
 }
 
-/// A local part and a host, of printable ASCII. What is in them is the mail server's business.
+/// Returns whether a text is a local part and a host in printable ASCII. What they may hold is up to the mail server.
 fn is_mailbox(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
         && text.rsplit_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
 }
 
-/// Checks a host name, in which the first label may be `*`: RFC 5280's preferred syntax, and `_` as in Go.
+/// Checks a host name against RFC 5280's preferred syntax. The first label may be `*`, and labels may hold `_`, as in
+/// Go.
 pub(crate) fn check_hostname(text: &str) -> Result<(), HostnameError> {
     if text.is_empty() {
         return Err(HostnameError::Empty);
@@ -125,7 +127,7 @@ pub(crate) fn check_hostname(text: &str) -> Result<(), HostnameError> {
     if text.ends_with('.') {
         return Err(HostnameError::TrailingDot);
     }
-    // A lone wildcard would name everything.
+    // A lone `*` would name every host, so it is no wildcard.
     let labels = text.strip_prefix("*.").unwrap_or(text);
     if labels.split('.').all(is_label) { Ok(()) } else { Err(HostnameError::Label) }
 }
@@ -137,23 +139,23 @@ fn is_label(label: &str) -> bool {
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Why a text is no host name.
+/// The reason why a text is not a host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostnameError {
-    /// It is empty.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
-    /// It is not ASCII.
+    /// The text is not ASCII.
     #[error("not ASCII: write an international name in its xn-- form")]
     NotAscii,
-    /// It is too long.
+    /// The text is longer than 253 bytes.
     #[error("more than 253 bytes")]
     TooLong,
-    /// It ends with a dot.
+    /// The text ends with a dot.
     #[error("it ends with a dot, and names in certificates do not")]
     TrailingDot,
-    /// A label is not what it should be, or a `*` is not alone at the start.
+    /// A label breaks the syntax, or a `*` is somewhere else than alone in the first of several labels.
     #[error("a label that is not 1 to 63 letters, digits, `-` and `_`; `*` may be the whole first label")]
     Label,
 }

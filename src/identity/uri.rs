@@ -1,14 +1,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A URI with a scheme (RFC 3986 section 3), as a certificate may hold one.
+/// A URI with a scheme (RFC 3986 section 3), as a certificate may hold it.
 ///
-/// Only the scheme is normalised, to lower case, as Go does when it parses a certificate. The rest is kept byte for
-/// byte and compared so: a host in capitals or a percent-encoded letter is another URI. Who issues certificates
-/// spells them one way.
+/// Only the scheme is normalised, to lower case, as Go does when it parses a certificate. The rest is kept and compared
+/// byte for byte: a URI with its host in capitals, or with a percent-encoded letter, is another URI. A CA spells the
+/// URIs that it issues in one way.
 ///
-/// A URI whose authority two readers could take for two hosts is none here, as in Go: `https://a.example:x/`,
-/// `https://a%2Fb.example/`, `https://[a].b/`.
+/// As in Go, a text does not parse if two readers could find two hosts in its authority: `https://a.example:x/`,
+/// `https://a%2Fb.example/` and `https://[a].b/` are errors.
 ///
 /// ```
 /// use tower_client_cert::identity::Uri;
@@ -27,27 +27,27 @@ pub struct Uri {
 }
 
 impl Uri {
-    /// The whole URI.
+    /// Returns the whole URI.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What is before the first `:`, in lower case.
+    /// Returns the scheme, the part before the first `:`, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
         self.text.split(':').next().unwrap_or_default()
     }
 
-    /// What is between `//` and the next `/`, `?` or `#`: user information, host and port. `None` in a URI like
-    /// `urn:uuid:…`.
+    /// Returns the authority, the part between `//` and the next `/`, `?` or `#`: user information, host and port.
+    /// `None` if there is no `//`, as in `urn:uuid:…`.
     #[must_use]
     pub fn authority(&self) -> Option<&str> {
         let (_, rest) = self.text.split_once(':')?;
         rest.strip_prefix("//")?.split(['/', '?', '#']).next()
     }
 
-    /// What is after the authority, or after the scheme if there is none: path, query and fragment.
+    /// Returns path, query and fragment: all that follows the authority, or the scheme if there is no authority.
     pub(crate) fn after_authority(&self) -> &str {
         let after_scheme = self.text.split_once(':').map_or("", |(_, rest)| rest);
         match self.authority() {
@@ -56,7 +56,7 @@ impl Uri {
         }
     }
 
-    /// Whether the authority holds user information, as in `https://good.example@evil.example/`.
+    /// Returns whether the authority holds user information, as in `https://good.example@evil.example/`.
     #[must_use]
     pub fn has_userinfo(&self) -> bool {
         self.userinfo
@@ -111,13 +111,13 @@ impl FromStr for Uri {
     }
 }
 
-/// RFC 3986's unreserved, reserved and nothing else.
+/// Returns whether a byte is one of RFC 3986's unreserved or reserved characters.
 fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte)
 }
 
-/// Whether every reader finds the same host in an authority, as Go checks it: what is after its last `:` is a port, what
-/// is percent-encoded in it would not be a delimiter, and brackets are around an IPv6 address and nowhere else.
+/// Returns whether every reader finds the same host in an authority. Much as in Go, nothing but digits may follow the
+/// host's `:`, a percent-encoded byte may not be ASCII, and brackets may stand around the whole host and nowhere else.
 fn names_one_host(authority: &str) -> bool {
     let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (host, port) = match host_and_port.strip_prefix('[') {
@@ -130,7 +130,7 @@ fn names_one_host(authority: &str) -> bool {
     let is_port = |port: &str| {
         port.strip_prefix(':').map_or(port.is_empty(), |port| port.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    // RFC 6874 has `%25` before the zone of an address; elsewhere only what is not ASCII is encoded.
+    // RFC 6874 has `%25` before the zone of an address. Otherwise, only bytes outside of ASCII may be encoded.
     let in_brackets = host_and_port.starts_with('[');
     let encodes_well = host.split('%').skip(1).all(|after| {
         after.starts_with(|digit: char| matches!(digit, '8'..='9' | 'a'..='f' | 'A'..='F'))
@@ -139,29 +139,30 @@ fn names_one_host(authority: &str) -> bool {
     is_port(port) && encodes_well && !host.contains(['[', ']'])
 }
 
-/// Why a text is no [`Uri`].
+/// The reason why a text is not a [`Uri`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
-    /// It does not start with a scheme and `:`.
+    /// The text does not start with a scheme and `:`.
     #[error("no scheme: expected something like https://example.org/path")]
     NoScheme,
-    /// There is nothing after the scheme, or no host after `//`.
+    /// There is nothing after the scheme, or, except in a `file:` URI, nothing between `//` and the next `/`, `?` or
+    /// `#`.
     #[error("nothing is named after the scheme")]
     Empty,
-    /// What is after `//` can be read as more than one host.
+    /// The authority after `//` can be read as more than one host.
     #[error("no one host after //: expected something like example.org:443 or [2001:db8::1]")]
     Host,
-    /// A character that no URI may hold; it must be percent-encoded.
+    /// The text has a character that no URI may hold. It must be percent-encoded.
     #[error("a character at byte {offset} that a URI cannot hold")]
     Character {
-        /// Where, in bytes from 0.
+        /// The offset of the character in bytes, from 0.
         offset: usize,
     },
-    /// A `%` without two hexadecimal digits.
+    /// The text has a `%` without two hexadecimal digits after it.
     #[error("a % at byte {offset} without two hexadecimal digits")]
     PercentEncoding {
-        /// Where, in bytes from 0.
+        /// The offset of the character in bytes, from 0.
         offset: usize,
     },
 }

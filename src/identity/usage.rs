@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::x509::usage;
 
-/// What the holder's key may be used for (RFC 5280 section 4.2.1.3).
+/// The uses that the certificate allows for its holder's key (RFC 5280 section 4.2.1.3).
 ///
 /// ```
 /// use tower_client_cert::identity::KeyUsage;
@@ -46,19 +46,19 @@ impl KeyUsage {
         (Self::DECIPHER_ONLY, "decipherOnly"),
     ];
 
-    /// Bit n is bit n of the extension.
+    /// Takes the bits of the extension, in which bit n is `1 << n`.
     pub(super) fn from_bits(bits: u16) -> Self {
         Self(bits)
     }
 
-    /// Whether every use in `other` is among these.
+    /// Returns whether every use in `other` is among these.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// As RFC 5280 names the bits, joined by ` | `.
+/// Shows RFC 5280's names of the bits, joined by ` | `.
 impl fmt::Debug for KeyUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> =
@@ -67,7 +67,7 @@ impl fmt::Debug for KeyUsage {
     }
 }
 
-/// What the certificate may be used for (RFC 5280 section 4.2.1.12), by object identifier.
+/// The purposes that the certificate may be used for, by object identifier (RFC 5280 section 4.2.1.12).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExtendedKeyUsage(Box<[Box<str>]>);
 
@@ -83,13 +83,14 @@ impl ExtendedKeyUsage {
         Self(purposes.into())
     }
 
-    /// Whether this purpose is on the list, as it is written there: [`ANY`](Self::ANY) does not stand for others.
+    /// Returns whether exactly this purpose is on the list. [`ANY`](Self::ANY) on the list does not stand for other
+    /// purposes.
     #[must_use]
     pub fn contains(&self, oid: &str) -> bool {
         self.purposes().any(|purpose| purpose == oid)
     }
 
-    /// Every purpose, in dotted decimals.
+    /// Returns every purpose, in dotted decimals.
     pub fn purposes(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|purpose| &**purpose)
     }

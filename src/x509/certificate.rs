@@ -1,4 +1,4 @@
-//! What a certificate is made of (RFC 5280 section 4.1).
+//! The outline of a certificate (RFC 5280 section 4.1).
 
 use super::der::{BOOLEAN, Der, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, Value, bit_string};
 use super::extension::{self, ExtensionError, Extensions};
@@ -12,18 +12,18 @@ const ISSUER_UNIQUE_ID: u8 = 0x81;
 const SUBJECT_UNIQUE_ID: u8 = 0x82;
 const EXTENSIONS: u8 = 0xA3;
 
-/// The parts of a certificate. Each is where it should be, and there is nothing else.
+/// The parts of a certificate. Each part is in its place, and there is nothing else.
 ///
-/// What is in the parts is read when it is asked for: Go and OpenSSL agree on these outlines, and much less on names. So a
-/// certificate with a name or a time that is none has an outline too.
+/// The contents of names and extensions are read only when they are asked for: Go and OpenSSL agree on the outline of a
+/// certificate, and much less on names. So a certificate with a malformed name or time has an outline too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate<'a> {
-    /// As people count: 1 to 3.
+    /// The version as people count it: 1 to 3.
     pub(crate) version: u8,
     pub(crate) serial: Serial<'a>,
     /// The contents of the issuer's name, for [`Name::read`](super::Name::read).
     pub(crate) issuer: &'a [u8],
-    /// The first and the last second at which it is valid, if both are times.
+    /// The first and the last second at which the certificate is valid. `None` if one of them is not a time.
     pub(crate) validity: Option<[Time; 2]>,
     /// The contents of the subject's name.
     pub(crate) subject: &'a [u8],
@@ -33,33 +33,34 @@ pub(crate) struct Certificate<'a> {
     extensions: Extensions<'a>,
 }
 
-/// What kind of key it is, and the key.
+/// A public key and its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublicKey<'a> {
-    /// The contents of the `AlgorithmIdentifier`, which is how rustls' algorithms name the keys they take.
+    /// The contents of the `AlgorithmIdentifier`, by which rustls's algorithms name the keys that they take.
     pub(crate) algorithm: &'a [u8],
     /// The bits of the `subjectPublicKey`.
     pub(crate) key: &'a [u8],
 }
 
-/// Why something has not the outline of a certificate.
+/// The reason why some bytes do not have the outline of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     NotACertificate,
-    /// There is something after the certificate, or after the last of a sequence's parts.
+    /// There are bytes after the certificate, or after the last part of a sequence in it.
     TrailingBytes,
 }
 
 impl<'a> Certificate<'a> {
-    /// It must be DER and nothing after it. Versions 1 and 2 may have extensions: RFC 5280 has them in version 3 alone,
-    /// OpenSSL reads them, and Go passes over them.
+    /// Reads a certificate in DER, with nothing after it. Versions 1 and 2 may have extensions: RFC 5280 allows them in
+    /// version 3 only, OpenSSL reads them, and Go passes over them.
     pub(crate) fn read(der: &'a [u8]) -> Result<Self, Unreadable> {
         let mut nothing_left = true;
         let certificate = Self::parts(der, &mut nothing_left).ok_or(Unreadable::NotACertificate)?;
         if nothing_left { Ok(certificate) } else { Err(Unreadable::TrailingBytes) }
     }
 
-    /// One that may be presented in a handshake: as Go, and unlike OpenSSL, not one with a negative serial number.
+    /// Reads a certificate that may be presented in a handshake. Like Go and unlike OpenSSL, it refuses a negative
+    /// serial number.
     pub(crate) fn presented(der: &'a [u8]) -> Option<Self> {
         Self::read(der).ok().filter(|certificate| !certificate.serial.is_negative())
     }
@@ -113,12 +114,12 @@ impl<'a> Certificate<'a> {
         Some(Self { version, serial, issuer, validity, subject, key_info, key, extensions })
     }
 
-    /// The value of an extension, if it is there, whatever is in it.
+    /// Returns the value of an extension, unread. `None` if the extension is absent.
     pub(crate) fn extension(&self, oid: &[u8]) -> Result<Option<&'a [u8]>, ExtensionError> {
         self.extensions.get(oid)
     }
 
-    /// The value of an extension, if it is there, read to its end.
+    /// Reads the value of an extension with a function that reads it to its end. `None` if the extension is absent.
     fn read_extension<T>(
         &self,
         oid: &[u8],
@@ -128,24 +129,27 @@ impl<'a> Certificate<'a> {
         value.map(|value| read(value).ok_or(ExtensionError::Malformed)).transpose()
     }
 
-    /// The subject alternative names, in order. None, if the extension is not there.
+    /// Returns the subject alternative names, in order. The list is empty if the extension is absent.
     pub(crate) fn alt_names(&self) -> Result<Vec<GeneralName<'a>>, ExtensionError> {
         let names = self.read_extension(extension::SUBJECT_ALT_NAME, GeneralName::all)?;
         Ok(names.unwrap_or_default())
     }
 
-    /// What its key may be used for, by the bits of [`usage`]. `None` if it does not say.
+    /// Returns the uses that the certificate allows for its key, as bits of [`usage`]. `None` if the extension is
+    /// absent.
     pub(crate) fn key_usage(&self) -> Result<Option<u16>, ExtensionError> {
         self.read_extension(extension::KEY_USAGE, usage::key_usage)
     }
 
-    /// The contents of the identifiers of what it may be used for. `None` if it does not say.
+    /// Returns the purposes of the certificate, as the contents of their identifiers. `None` if the extension is
+    /// absent.
     pub(crate) fn extended_key_usage(&self) -> Result<Option<Vec<&'a [u8]>>, ExtensionError> {
         self.read_extension(extension::EXTENDED_KEY_USAGE, usage::extended_key_usage)
     }
 
-    /// Whether it is a CA's (RFC 5280 sections 4.2.1.3 and 4.2.1.9). Before version 3 no certificate can say so; then
-    /// one that is self-signed is taken for a CA's, as OpenSSL does.
+    /// Returns whether this is a CA's certificate (RFC 5280 sections 4.2.1.3 and 4.2.1.9). Before version 3 no
+    /// certificate can say so. Of those, a certificate that names its subject as its issuer is taken for a CA's, as in
+    /// OpenSSL.
     pub(crate) fn may_issue(&self) -> bool {
         if self.version < 3 {
             return self.issuer == self.subject;
@@ -159,7 +163,7 @@ impl<'a> Certificate<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    /// Of the contents of a `SubjectPublicKeyInfo`.
+    /// Reads a key from the contents of a `SubjectPublicKeyInfo`.
     pub(crate) fn read(key_info: &'a [u8]) -> Option<Self> {
         let mut rest = Der::new(key_info);
         Self::parts(&mut rest).filter(|_| rest.is_empty())
@@ -170,7 +174,8 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// The contents of an `AlgorithmIdentifier`: an identifier, and whatever its parameters are.
+/// Returns the contents of an `AlgorithmIdentifier`: an object identifier, and at most one value of any kind as its
+/// parameters.
 fn algorithm<'a>(der: &mut Der<'a>) -> Option<&'a [u8]> {
     let contents = der.take(SEQUENCE)?;
     let mut parts = Der::new(contents);
@@ -182,7 +187,7 @@ fn algorithm<'a>(der: &mut Der<'a>) -> Option<&'a [u8]> {
     Some(contents)
 }
 
-/// A value that has the tag of a time: the time, if it is one.
+/// Takes a value with the tag of a time. The inner `None` stands for a value that is not a time.
 fn time(times: &mut Der<'_>) -> Option<Option<Time>> {
     let value = times.value().filter(|value| matches!(value.tag, UTC_TIME | GENERALIZED_TIME))?;
     Some(Time::read(&mut Der::new(value.der)))
@@ -203,7 +208,7 @@ mod tests {
         der(0x30, &[6, 3, 0x2B, 0x65, 0x70])
     }
 
-    /// The parts of the signed part, in order.
+    /// The parts of the `TBSCertificate`, in order.
     fn parts() -> Vec<Vec<u8>> {
         let time = der(UTC_TIME, b"240101000000Z");
         vec![
@@ -228,7 +233,7 @@ mod tests {
         der(0x30, &[der(0x30, &parts.concat()), algorithm(), vec![3, 2, 0, 1]].concat())
     }
 
-    /// With this instead of one of the parts, or of none of them.
+    /// Builds a certificate with `this` in the place of one of the parts, or with all its parts unchanged.
     fn with(at: usize, part: &[u8]) -> Vec<u8> {
         let mut parts = parts();
         parts.resize(parts.len().max(at + 1), vec![]);
@@ -286,7 +291,7 @@ mod tests {
                 "{at} {wrong:x?}"
             );
         }
-        // What is no time has the place of one.
+        // A malformed time still takes the place of a time.
         let odd = with(4, &der(0x30, &[time, time].concat()));
         assert_eq!(Certificate::read(&odd).map(|read| read.validity), Ok(None));
     }

@@ -1,4 +1,4 @@
-//! Values in DER, one after the other (X.690 sections 8 and 10).
+//! A reader of values in DER, one after the other (X.690 sections 8 and 10).
 
 pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
@@ -18,21 +18,21 @@ pub(crate) const BMP_STRING: u8 = 0x1E;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
-/// What is left to read. A value that is not what it should be is `None`, and nothing is taken.
+/// The bytes that are left to read. The methods return `None` for a value that is not what they expect.
 #[derive(Clone, Debug)]
 pub(crate) struct Der<'a>(&'a [u8]);
 
-/// One value, with a tag of one byte.
+/// A value whose tag is one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
     pub(crate) tag: u8,
     pub(crate) contents: &'a [u8],
-    /// Tag, length and contents.
+    /// The whole value: tag, length and contents.
     pub(crate) der: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    /// The one value that is here.
+    /// Reads `der` as exactly one value.
     pub(crate) fn only(der: &'a [u8]) -> Option<Self> {
         let mut rest = Der(der);
         rest.value().filter(|_| rest.is_empty())
@@ -44,28 +44,29 @@ impl<'a> Der<'a> {
         Self(der)
     }
 
-    /// The contents of the one value that is here, if it has this tag.
+    /// Reads `der` as exactly one value, and returns a reader of its contents if the value has this tag.
     pub(crate) fn only(der: &'a [u8], tag: u8) -> Option<Self> {
         Value::only(der).filter(|value| value.tag == tag).map(|value| Self(value.contents))
     }
 
-    /// The next value.
+    /// Takes the next value.
     pub(crate) fn value(&mut self) -> Option<Value<'a>> {
         let (&tag, rest) = self.0.split_first()?;
-        // The tag goes on in the bytes that follow. No certificate needs that, and neither Go nor webpki reads it.
+        // These bits say that the tag goes on in the next bytes. No certificate needs such a tag, and neither Go nor
+        // webpki reads it.
         if tag & 0x1F == 0x1F {
             return None;
         }
         let (&length, rest) = rest.split_first()?;
         let (length, rest) = match length {
             0..=0x7F => (usize::from(length), rest),
-            // Longer than four bytes is longer than TLS can carry; 0x80 is BER's indefinite length.
+            // A length of more than four bytes is more than TLS can carry. 0x80 is BER's indefinite length.
             0x81..=0x84 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7F))?;
                 let length = bytes
                     .iter()
                     .try_fold(0_usize, |all, byte| all.checked_mul(256)?.checked_add(usize::from(*byte)))?;
-                // DER has one length for each value: the shortest.
+                // DER has one form for each length: the shortest.
                 if bytes.first() == Some(&0) || length < 0x80 {
                     return None;
                 }
@@ -79,32 +80,33 @@ impl<'a> Der<'a> {
         Some(Value { tag, contents, der })
     }
 
-    /// The contents of the next value, if it has this tag.
+    /// Takes the next value if it has this tag, and returns its contents.
     pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.whole(tag).map(|value| value.contents)
     }
 
-    /// The same, where the value need not be there. One that is there and damaged is left for what is read next.
+    /// Does the same for an optional value. A damaged value is left in place, so that the next step fails on it.
     pub(crate) fn take_optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.take(tag)
     }
 
-    /// The next value, if it has this tag.
+    /// Takes the next value if it has this tag.
     pub(crate) fn whole(&mut self, tag: u8) -> Option<Value<'a>> {
         if self.tag() == Some(tag) { self.value() } else { None }
     }
 
-    /// The contents of an object identifier: whole arcs, each in its shortest form (X.690 section 8.19).
+    /// Takes an object identifier, and returns its contents: whole arcs, each in its shortest form (X.690 section
+    /// 8.19).
     pub(crate) fn oid(&mut self) -> Option<&'a [u8]> {
         self.take(OBJECT_IDENTIFIER).filter(|oid| super::oid::is_well_formed(oid))
     }
 
-    /// The contents of an integer in its shortest form (X.690 section 8.3.2).
+    /// Takes an integer in its shortest form, and returns its contents (X.690 section 8.3.2).
     pub(crate) fn integer(&mut self) -> Option<&'a [u8]> {
         self.take(INTEGER).filter(|bytes| !matches!(bytes, [] | [0, 0..=0x7F, ..] | [0xFF, 0x80..=0xFF, ..]))
     }
 
-    /// A bit string of whole bytes.
+    /// Takes a bit string of whole bytes.
     pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
         match bit_string(self.take(BIT_STRING)?)? {
             (0, bytes) => Some(bytes),
@@ -112,7 +114,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    /// The tag of the next value, if there is one.
+    /// Returns the tag of the next value. `None` at the end.
     pub(crate) fn tag(&self) -> Option<u8> {
         self.0.first().copied()
     }
@@ -130,7 +132,7 @@ impl<'a> Der<'a> {
     }
 }
 
-/// The contents of a bit string: how many bits of the last byte are not there, which are zero, and the bytes.
+/// Reads the contents of a bit string: the number of unused bits in the last byte, which must be zero, and the bytes.
 pub(super) fn bit_string(contents: &[u8]) -> Option<(u8, &[u8])> {
     let (&missing, bytes) = contents.split_first()?;
     let mask = 1_u8.checked_shl(u32::from(missing))?.wrapping_sub(1);

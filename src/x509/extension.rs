@@ -1,4 +1,4 @@
-//! Extensions of certificates, of CRLs and of their entries (RFC 5280 sections 4.2, 5.2 and 5.3).
+//! The extensions of certificates, of CRLs and of CRL entries (RFC 5280 sections 4.2, 5.2 and 5.3).
 
 use super::der::{BOOLEAN, Der, OCTET_STRING, SEQUENCE};
 
@@ -16,7 +16,7 @@ pub(crate) const CRL_DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1D, 31];
 pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1D, 35];
 pub(crate) const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 37];
 
-/// `SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }`
+/// An extension: `SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extension<'a> {
     /// The contents of the identifier.
@@ -36,8 +36,8 @@ impl<'a> Extension<'a> {
     }
 }
 
-/// The contents of a boolean. Everything but zero is true, as in BER and for OpenSSL; DER has 0xFF alone, and to take
-/// another for false would make a critical extension one that may be ignored.
+/// Reads the contents of a boolean. Every byte but zero is true, as in BER and OpenSSL. DER allows 0xFF only, but a
+/// reader that took another byte for false would ignore critical extensions.
 pub(crate) fn boolean(contents: &[u8]) -> Option<bool> {
     match contents {
         [byte] => Some(*byte != 0),
@@ -45,12 +45,12 @@ pub(crate) fn boolean(contents: &[u8]) -> Option<bool> {
     }
 }
 
-/// A certificate's extensions, each of them well-formed.
+/// The extensions of a certificate. Each of them is well-formed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extensions<'a>(&'a [u8]);
 
 impl<'a> Extensions<'a> {
-    /// The contents of the sequence.
+    /// Reads the contents of the sequence of extensions.
     pub(super) fn read(contents: &'a [u8]) -> Option<Self> {
         let mut rest = Der::new(contents);
         while !rest.is_empty() {
@@ -59,7 +59,7 @@ impl<'a> Extensions<'a> {
         Some(Self(contents))
     }
 
-    /// The value of the one extension with this identifier.
+    /// Returns the value of the only extension with this identifier. `None` if there is no such extension.
     pub(super) fn get(self, oid: &[u8]) -> Result<Option<&'a [u8]>, ExtensionError> {
         let mut rest = Der::new(self.0);
         let mut found =
@@ -71,14 +71,14 @@ impl<'a> Extensions<'a> {
     }
 }
 
-/// Why an extension can't be read.
+/// The reason why an extension can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtensionError {
-    /// It is not the DER that it should be.
+    /// The value is not the DER that RFC 5280 has for this extension.
     #[error("the extension is malformed")]
     Malformed,
-    /// It occurs more than once (RFC 5280 section 4.2 forbids it).
+    /// The extension occurs more than once, which RFC 5280 section 4.2 forbids.
     #[error("the extension occurs more than once")]
     Repeated,
 }

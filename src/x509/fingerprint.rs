@@ -4,10 +4,10 @@ use std::str::FromStr;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a certificate's DER, or of its public key's.
+/// The SHA-256 of the DER of a certificate, or of its public key.
 ///
-/// It parses from what `openssl x509 -noout -fingerprint -sha256` prints after the `=`, and from the same digits
-/// without colons; it prints as 64 lower-case digits.
+/// A fingerprint parses from what `openssl x509 -noout -fingerprint -sha256` prints after the `=`, and from the same
+/// digits without colons. It prints as 64 lower-case digits.
 ///
 /// ```
 /// use tower_client_cert::Fingerprint;
@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// That of a certificate.
+    /// Returns the fingerprint of a certificate.
     #[must_use]
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
         Self::of_bytes(certificate)
@@ -31,7 +31,7 @@ impl Fingerprint {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The hash.
+    /// Returns the bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -77,7 +77,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Text that is no fingerprint.
+/// An error from reading a text that is not a fingerprint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a SHA-256 fingerprint: {given:?}: expected 64 hexadecimal digits, or 32 pairs of them joined by colons"

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::der::{Der, SEQUENCE, Value};
 use super::name::Name;
 
-/// Numbers of kinds, as [`GeneralName::Malformed`] has them.
+/// The numbers of kinds, by which [`GeneralName::Malformed`] tells the kind that a name claims to be.
 pub(crate) const EMAIL: u8 = 1;
 pub(crate) const DNS: u8 = 2;
 pub(crate) const URI: u8 = 6;
@@ -17,10 +17,11 @@ const DIRECTORY_NAME: u8 = 4;
 const EDI_PARTY_NAME: u8 = 5;
 const REGISTERED_ID: u8 = 8;
 
-/// `[0] EXPLICIT`, around the value of an other name.
+/// The tag `[0] EXPLICIT` around the value of an `otherName`.
 const VALUE: u8 = 0xA0;
 
-/// One name. Of a text, nothing is known but that it is UTF-8: RFC 5280 has ASCII, and each kind has a grammar.
+/// A general name. Its texts are checked for UTF-8 only, though RFC 5280 allows ASCII only, and each kind has a
+/// grammar.
 #[derive(Clone, Debug)]
 pub(crate) enum GeneralName<'a> {
     Email(&'a str),
@@ -32,14 +33,14 @@ pub(crate) enum GeneralName<'a> {
     Other {
         /// The contents of the type's identifier.
         oid: &'a [u8],
-        /// What is after it.
+        /// The DER that follows the type, with its `[0]` tag.
         value: &'a [u8],
     },
-    /// Of a kind that nobody asks about.
+    /// A name of a kind that nothing in this crate reads.
     Unsupported {
         number: u8,
     },
-    /// Not what its kind demands.
+    /// A name that breaks the rules of its kind.
     Malformed {
         number: u8,
         value: &'a [u8],
@@ -47,8 +48,8 @@ pub(crate) enum GeneralName<'a> {
 }
 
 impl<'a> GeneralName<'a> {
-    /// Every name, in order, of the extension's value. There may be none of them, which RFC 5280 forbids and Go and
-    /// OpenSSL take.
+    /// Reads every name in the extension's value, in order. The list may be empty: RFC 5280 forbids that, but Go and
+    /// OpenSSL accept it.
     pub(super) fn all(extension: &'a [u8]) -> Option<Vec<Self>> {
         let mut rest = Der::only(extension, SEQUENCE)?;
         let mut names = Vec::new();
@@ -58,7 +59,7 @@ impl<'a> GeneralName<'a> {
         Some(names)
     }
 
-    /// `None` if it has no number of a kind.
+    /// Reads one name. `None` if its tag is not context-specific, as the tags of all kinds are.
     fn read(value: Value<'a>) -> Option<Self> {
         const CLASS: u8 = 0xC0;
         const CONTEXT_SPECIFIC: u8 = 0x80;
@@ -85,7 +86,7 @@ impl<'a> GeneralName<'a> {
     }
 }
 
-/// `SEQUENCE { type-id, value [0] EXPLICIT ANY }`
+/// Reads the contents of `SEQUENCE { type-id, value [0] EXPLICIT ANY }`.
 fn other_name(contents: &[u8]) -> Option<GeneralName<'_>> {
     let mut rest = Der::new(contents);
     let oid = rest.oid()?;
@@ -147,7 +148,7 @@ mod tests {
             (&[0xA3, 0], "kind 3"),
             (&[0xA5, 0], "kind 5"),
             (&[0x88, 1, 0x2A], "kind 8"),
-            // Text that is none, addresses of no length, names with something after them.
+            // Bytes that are not text, addresses of wrong lengths, and names with bytes after them.
             (&[0x82, 1, 0xFF], "no 2 [ff]"),
             (&[0x87, 3, 10, 0, 0], "no 7 [0a, 00, 00]"),
             (&[0xA4, 4, 0x30, 0, 5, 0], "no 4 [30, 00, 05, 00]"),
@@ -156,7 +157,7 @@ mod tests {
             (&[0xA0, 3, 6, 1, 0x2A], "no 0 [06, 01, 2a]"),
             (&[0xA0, 5, 6, 1, 0x2A, 0xA0, 0], "no 0 [06, 01, 2a, a0, 00]"),
             (&[0xA0, 9, 6, 1, 0x2A, 0xA0, 2, 5, 0, 5, 0], "no 0 [06, 01, 2a, a0, 02, 05, 00, 05, 00]"),
-            // Primitive where it should be constructed, and the other way round.
+            // A primitive value where a constructed one is due, and the other way round.
             (&[0xA2, 1, b'a'], "no 2 [61]"),
             (&[0x84, 2, 0x30, 0], "no 4 [30, 00]"),
             (&[0xA7, 4, 10, 0, 0, 1], "no 7 [0a, 00, 00, 01]"),

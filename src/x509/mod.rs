@@ -1,10 +1,11 @@
-//! X.509 certificates (RFC 5280), read: the only place that knows DER. It imports nothing of the rest of the crate.
+//! The reader of X.509 certificates (RFC 5280), and the only module that knows DER. It imports nothing of the rest of
+//! the crate.
 //!
-//! It decides nothing. webpki verifies; here is what a certificate says, for whoever has to tell or to compare it, and
-//! anybody may have written it. So each part has one reading or none: nothing is left over, nothing is guessed. Where
-//! RFC 5280 leaves room, or practice does, Go's `crypto/x509` and OpenSSL are the judges, and the reason stands where the
-//! decision is made.
-// Which part is used is a matter of features; the reader is the same with all of them.
+//! This module decides nothing: webpki verifies. The module tells what a certificate says, to code that prints or
+//! compares it, and anybody may have written the certificate. So each part has one reading or none: the reader leaves
+//! no byte over and guesses nothing. Where RFC 5280 or practice leaves room, the reader follows Go's `crypto/x509` and
+//! OpenSSL, and a comment there gives the reason.
+// The features decide which parts are used, but the reader is the same with all of them.
 #![cfg_attr(not(all(feature = "tls", feature = "x509")), allow(dead_code, unreachable_pub, unused_imports))]
 
 mod certificate;

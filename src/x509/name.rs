@@ -1,17 +1,18 @@
-//! Distinguished names (RFC 5280 section 4.1.2.4), read.
+//! The reader of distinguished names (RFC 5280 section 4.1.2.4).
 
 use super::der::{
     BMP_STRING, Der, IA5_STRING, NUMERIC_STRING, PRINTABLE_STRING, SEQUENCE, SET, TELETEX_STRING,
     UNIVERSAL_STRING, UTF8_STRING, VISIBLE_STRING, Value,
 };
 
-/// A distinguished name: relative ones, the first in the certificate first, each of at least one attribute.
+/// A distinguished name: its relative distinguished names in the order of the certificate, each with at least one
+/// attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name<'a> {
     pub(crate) rdns: Vec<Vec<Attribute<'a>>>,
 }
 
-/// A type, and what it says.
+/// An attribute of a name: its type and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attribute<'a> {
     /// The contents of the type's identifier.
@@ -20,10 +21,11 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Of the contents of a name. An attribute has one type and one value, and nothing else is anywhere: other readers
-    /// may take the last of two values.
+    /// Reads the contents of a name. Each attribute must have one type, one value and nothing else: of two values,
+    /// other readers may take the last.
     ///
-    /// The value may be anything. Go refuses what is no text, or not in its own encoding, and OpenSSL takes it.
+    /// The value may be anything. Go refuses a value that is no string or breaks its own encoding, and OpenSSL accepts
+    /// it.
     pub(crate) fn read(contents: &'a [u8]) -> Option<Self> {
         let mut rest = Der::new(contents);
         let mut rdns = Vec::new();
@@ -54,11 +56,11 @@ impl<'a> Attribute<'a> {
 }
 
 impl Value<'_> {
-    /// The characters of a string value. `None` if it is no string, or not in its own encoding.
+    /// Returns the characters of a string. `None` if the value is no string, or breaks the encoding of its own type.
     pub(crate) fn text(&self) -> Option<String> {
         match self.tag {
             UTF8_STRING => std::str::from_utf8(self.contents).ok().map(str::to_owned),
-            // The last is T.61 by its name and Latin-1 by everybody's practice.
+            // A `TeletexString` is T.61 by its definition, but everybody writes and reads Latin-1.
             NUMERIC_STRING | PRINTABLE_STRING | IA5_STRING | VISIBLE_STRING | TELETEX_STRING => {
                 Some(self.contents.iter().copied().map(char::from).collect())
             }
@@ -69,7 +71,7 @@ impl Value<'_> {
     }
 }
 
-/// Characters of two or four bytes each, without surrogates.
+/// Reads characters of two or four bytes each, without surrogates.
 fn wide<const WIDTH: usize>(contents: &[u8]) -> Option<String> {
     let units = contents.chunks_exact(WIDTH);
     if !units.remainder().is_empty() {

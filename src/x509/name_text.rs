@@ -1,6 +1,6 @@
 //! Distinguished names as text (RFC 4514, and RFC 2253 as OpenSSL prints it), with everything escaped.
 //!
-//! What a name says is the choice of whoever made the certificate. A common name of `x,O=Bank` that is printed as it is
+//! Whoever makes a certificate chooses the text of its names. A common name of `x,O=Bank` that is printed unescaped
 //! reads as two attributes.
 
 use std::fmt::Write as _;
@@ -9,18 +9,20 @@ use super::name::{Attribute, Name};
 use super::oid::dotted;
 
 impl Name<'_> {
-    /// RFC 4514: the last RDN first, UTF-8 as it is, attribute types by their registered names.
+    /// Returns the name as RFC 4514 text: the last RDN first, UTF-8 unescaped, attribute types by their registered
+    /// names.
     ///
-    /// Control characters, which the RFC allows, are escaped too: the text is fit for a log and for a header's value
-    /// up to its UTF-8.
+    /// Control characters, which the RFC allows, are escaped too. So the text fits into a log, and but for its UTF-8
+    /// into a header's value.
     pub(crate) fn rfc4514(&self) -> String {
         self.join(|attributes, text| separated(attributes.iter(), '+', text, write_rfc4514))
     }
 
-    /// RFC 2253 as OpenSSL's `XN_FLAG_RFC2253` prints it, and so nginx, Apache and Envoy: printable ASCII.
+    /// Returns the name as RFC 2253 text in printable ASCII, as OpenSSL's `XN_FLAG_RFC2253` prints it, and so nginx,
+    /// Apache and Envoy.
     ///
-    /// Everything outside ASCII is escaped by the byte (`\C3\AB`), and the attributes of a multi-valued RDN are reversed
-    /// as the RDNs are. One difference: a value that is a lone `#` is escaped, as BoringSSL does; OpenSSL does not.
+    /// Each byte outside of ASCII is escaped (`\C3\AB`), and the attributes of a multi-valued RDN are reversed as the
+    /// RDNs are. There is one difference: a value that is a lone `#` is escaped, as in BoringSSL and unlike in OpenSSL.
     pub(crate) fn rfc2253(&self) -> String {
         self.join(|attributes, text| separated(attributes.iter().rev(), '+', text, write_rfc2253))
     }
@@ -95,7 +97,7 @@ fn write_rfc2253(attribute: &Attribute<'_>, out: &mut String) {
     }
 }
 
-/// RFC 4514 section 2.4, and RFC 2253's list, which is the same.
+/// Returns whether a character must be escaped, by RFC 4514 section 2.4. RFC 2253 has the same list.
 fn needs_backslash(char: char, first: bool, last: bool) -> bool {
     match char {
         ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
@@ -105,7 +107,7 @@ fn needs_backslash(char: char, first: bool, last: bool) -> bool {
     }
 }
 
-/// `#` and the DER of the value, where there is no name for the type or no text for the value.
+/// Writes `#` and the value's DER in hexadecimal, for a type without a name or a value that is not text.
 fn write_hex(attribute: &Attribute<'_>, name: Option<&str>, out: &mut String) {
     match name {
         Some(name) => out.push_str(name),
@@ -117,7 +119,8 @@ fn write_hex(attribute: &Attribute<'_>, name: Option<&str>, out: &mut String) {
     }
 }
 
-/// OpenSSL's short name, and the descriptor registered for LDAP (RFC 4520), empty if there is none.
+/// Returns OpenSSL's short name of a type, and its descriptor that is registered for LDAP (RFC 4520), empty if there is
+/// none.
 #[rustfmt::skip]
 fn short_name(oid: &[u8]) -> Option<(&'static str, &'static str)> {
     Some(match oid {
@@ -183,7 +186,7 @@ mod tests {
         [&header, contents].concat()
     }
 
-    /// An attribute: its type, the tag of its value, and the value.
+    /// An attribute: its type, the tag of its value, and the contents of its value.
     type Attribute = (&'static [u8], u8, &'static [u8]);
 
     fn name(rdns: &[&[Attribute]]) -> Vec<u8> {
@@ -220,7 +223,8 @@ mod tests {
     const UNIVERSAL: u8 = 0x1C;
     const BMP: u8 = 0x1E;
 
-    /// A name, what `openssl x509 -noout -subject -nameopt RFC2253` (3.0.19) prints of it, and RFC 4514.
+    /// A name, the text that `openssl x509 -noout -subject -nameopt RFC2253` (3.0.19) prints for it, and its RFC 4514
+    /// text.
     const NAMES: &[(&[&[Attribute]], &str, &str)] = &[
         (&[], "", ""),
         (

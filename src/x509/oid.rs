@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-/// An object identifier in dotted decimals.
+/// Returns an object identifier in dotted decimals.
 ///
-/// One that is malformed, or has an arc larger than a UUID, for which 2.25 has room, is `x` and its bytes: whatever it
-/// means, it must not pass for another.
+/// An identifier that is malformed, or has an arc that does not fit in 128 bits, becomes `x` and its bytes in
+/// hexadecimal, so that it can't pass for another identifier. 128 bits have room for every UUID, and so for every
+/// identifier below 2.25.
 pub(crate) fn dotted(oid: &[u8]) -> String {
     decimals(oid).unwrap_or_else(|| {
         oid.iter().fold("x".to_owned(), |mut text, byte| {
@@ -39,8 +40,8 @@ fn decimals(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Whether there is at least one arc, the last one ends, and each has its one spelling, the shortest. Go and OpenSSL
-/// refuse all others too.
+/// Returns whether an identifier has at least one arc, its last arc ends, and each arc has its shortest form. Go and
+/// OpenSSL refuse all others too.
 pub(super) fn is_well_formed(oid: &[u8]) -> bool {
     let starts = std::iter::once(true).chain(oid.iter().map(|byte| byte & 0x80 == 0));
     oid.last().is_some_and(|byte| byte & 0x80 == 0)
@@ -77,7 +78,7 @@ mod tests {
         let oid = [&[0x2A][..], &[0xFF; 30], &[0x7F]].concat();
         assert!(is_well_formed(&oid));
         assert_eq!(dotted(&oid), format!("x2A{}7F", "FF".repeat(30)));
-        // 2.25 and the largest UUID.
+        // The largest UUID's identifier, below 2.25.
         let uuid = [&[0x69, 0x83][..], &[0xFF; 17], &[0x7F]].concat();
         assert_eq!(dotted(&uuid), format!("2.25.{}", u128::MAX));
     }

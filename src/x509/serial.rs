@@ -1,11 +1,11 @@
-//! Serial numbers as people read them.
+//! Serial numbers, and their text as people read it.
 
 use std::fmt::{self, Write as _};
 
 /// The contents of a serial number: big-endian, in two's complement, often with a leading zero.
 ///
-/// It prints in upper-case hexadecimal by whole bytes, without the leading zero byte, as `openssl x509 -serial` does.
-/// Negative ones, which RFC 5280 forbids, print as two's complement.
+/// A serial number prints in upper-case hexadecimal by whole bytes, without the leading zero byte, as
+/// `openssl x509 -serial` does. A negative number, which RFC 5280 forbids, prints as two's complement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Serial<'a>(pub(crate) &'a [u8]);
 
@@ -14,8 +14,9 @@ impl Serial<'_> {
         self.0.first().is_some_and(|byte| byte & 0x80 != 0)
     }
 
-    /// RFC 5280 section 4.1.2.2 has at most 20 bytes. A longer one is `0x…`: decimal digits cost the square of their
-    /// number, and a client that nobody verified may present as many as it likes.
+    /// Returns the number in decimal digits. RFC 5280 section 4.1.2.2 allows at most 20 bytes, and a longer number is
+    /// returned as `0x…`, because decimal digits cost the square of their number, and an unverified client may present
+    /// any number.
     pub(crate) fn decimal(self) -> String {
         const MAX_BYTES: usize = 20;
         let zeros = self.0.iter().take_while(|byte| **byte == 0).count();
@@ -23,7 +24,7 @@ impl Serial<'_> {
         if bytes.len() > MAX_BYTES {
             return format!("0x{self}");
         }
-        // The last digit first.
+        // The digits, with the last one first.
         let mut digits = vec![0_u8];
         for byte in bytes {
             let mut carry = u32::from(*byte);
@@ -68,7 +69,7 @@ mod tests {
             decimal(&[&[0][..], &[0xFF; 20]].concat()),
             "1461501637330902918203684832716283019655932542975"
         );
-        // No more digits than there are in the certificate: nobody has divided anything.
+        // A longer number has no more digits than its bytes have, since nothing was divided.
         assert_eq!(decimal(&[0x01; 21]), format!("0x{}", "01".repeat(21)));
         let long = [&[0][..], &[0xFF; 31_000]].concat();
         assert_eq!(decimal(&long), format!("0x{}", "FF".repeat(31_000)));

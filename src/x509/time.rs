@@ -1,4 +1,5 @@
-//! Times in certificates and CRLs (RFC 5280 section 4.1.2.5): the one answer to when something is valid.
+//! Times in certificates and CRLs (RFC 5280 section 4.1.2.5). Every question of when something is valid is answered
+//! from here.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,19 +8,19 @@ use rustls_pki_types::UnixTime;
 
 use super::der::{Der, GENERALIZED_TIME, UTC_TIME};
 
-/// Seconds since 1970, negative before it.
+/// A time in seconds since 1970, negative before 1970.
 ///
-/// It prints as RFC 3339 has it, `2026-11-25T04:05:06Z`.
+/// It prints in the form of RFC 3339, `2026-11-25T04:05:06Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time(i64);
 
 impl Time {
-    /// A `Time` in the one form that RFC 5280 has for each of its two kinds: with seconds, and in `Z`.
+    /// Reads a `Time` in the one form that RFC 5280 has for each of its two kinds: with seconds, and in `Z`.
     ///
-    /// webpki takes these and no others, and so does OpenSSL when it compares. Go also takes a `UTCTime` without seconds
-    /// or with an offset, whose certificates nobody else believes. The two digits of a year in `UTCTime` are 1950 to
-    /// 2049. `GeneralizedTime` is read for any year, which all three do: RFC 5280 has it from 2050 on. No clock has a
-    /// second 60, and no year a 30 February.
+    /// webpki takes these forms and no others, and so does OpenSSL when it compares. Go also takes a `UTCTime` without
+    /// seconds or with an offset, but nobody else believes such a certificate. The two digits of a year in `UTCTime`
+    /// stand for 1950 to 2049. A `GeneralizedTime` may have any year, as in all three, though RFC 5280 has it from 2050
+    /// on. A second of 60 and a 30 February are errors.
     pub(crate) fn read(der: &mut Der<'_>) -> Option<Self> {
         let (year, rest) = match der.take_optional(UTC_TIME) {
             Some(text) => {
@@ -49,12 +50,12 @@ impl Time {
         self.0
     }
 
-    /// A time before 1970 is 1970, before which no clock is.
+    /// Returns the time for rustls. A time before 1970 becomes 1970, since no clock is earlier.
     pub(crate) fn to_unix(self) -> UnixTime {
         UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(self.0).unwrap_or(0)))
     }
 
-    /// `None` if this system can't represent it.
+    /// Returns the time for `std`. `None` if this system can't represent it.
     pub(crate) fn to_system(self) -> Option<SystemTime> {
         let seconds = Duration::from_secs(self.0.unsigned_abs());
         let epoch = SystemTime::UNIX_EPOCH;
@@ -91,8 +92,8 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     days_since_1970(next_year, next_month, 1) - days_since_1970(year, month, 1)
 }
 
-/// In the Gregorian calendar. A year that begins in March has its leap day last, which leaves nothing to look up:
-/// months from March on are 30.6 days apart, rounded.
+/// Counts days in the Gregorian calendar. A year that is counted from March has its leap day last, and its months start
+/// 30.6 days apart, rounded, so no table is needed.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let before_year = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -100,10 +101,10 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     before_year + before_month + day - 1 - 719_468
 }
 
-/// The same, the other way round: year, month and day.
+/// Returns the year, month and day of a number of days: the inverse of [`days_since_1970`].
 fn date(days_since_1970: i64) -> (i64, i64, i64) {
     let days = days_since_1970 + 719_468;
-    // Eras of 400 years are all alike.
+    // All eras of 400 years are alike.
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);

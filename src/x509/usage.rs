@@ -1,16 +1,16 @@
-//! What a key may be used for: `keyUsage` and `extKeyUsage` (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
+//! The extensions `keyUsage` and `extKeyUsage` (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
 
 use super::der::{BIT_STRING, Der, SEQUENCE, Value, bit_string};
 
-/// Bits of a [`key_usage`], each by its number in the extension.
+/// The bits of a [`key_usage`]: bit n of the extension is `1 << n`.
 pub(crate) const DIGITAL_SIGNATURE: u16 = 1;
 pub(crate) const KEY_AGREEMENT: u16 = 1 << 4;
 pub(crate) const KEY_CERT_SIGN: u16 = 1 << 5;
 pub(crate) const CRL_SIGN: u16 = 1 << 6;
-/// The nine that there are.
+/// The nine bits that RFC 5280 defines.
 const ALL: u16 = 0x1FF;
 
-/// The value of the extension: bit n is bit n of the bit string. What is beyond the nine bits means nothing.
+/// Reads the value of `keyUsage`: bit n of the bit string becomes `1 << n`. Bits after the ninth mean nothing.
 pub(super) fn key_usage(value: &[u8]) -> Option<u16> {
     let string = Value::only(value).filter(|value| value.tag == BIT_STRING)?;
     let (_, bytes) = bit_string(string.contents)?;
@@ -18,7 +18,7 @@ pub(super) fn key_usage(value: &[u8]) -> Option<u16> {
     Some((byte(0) | byte(1) << 8) & ALL)
 }
 
-/// The contents of each purpose's identifier.
+/// Reads the value of `extKeyUsage`, and returns the contents of each purpose's identifier.
 pub(super) fn extended_key_usage(value: &[u8]) -> Option<Vec<&[u8]>> {
     let mut rest = Der::only(value, SEQUENCE)?;
     let mut purposes = Vec::new();
