@@ -26,6 +26,7 @@ impl E {
                 K::Status => "status",
                 K::VerifyCode => "verify_code",
                 K::Text => "text",
+                K::Field(_) => "field",
                 K::Contradiction(_) => "contradiction",
                 K::WriteOnly => "write_only",
             },
@@ -59,6 +60,7 @@ mod tests {
             K::Status,
             K::VerifyCode,
             K::Text,
+            K::Field(""),
             K::Contradiction(""),
             K::WriteOnly,
         ];
