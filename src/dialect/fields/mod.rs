@@ -9,6 +9,8 @@ mod text;
 mod time;
 mod verdict;
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName};
 use rustls_pki_types::CertificateDer;
 
@@ -132,13 +134,18 @@ impl Dialect for Fields {
         let certificates = self.certificates(&values)?;
         let mut told = Vec::new();
         let mut judge = Judge::default();
+        if self.fields.iter().any(|field| matches!(field, Field::Revoked { .. })) {
+            judge.revoked = Some(Revocation::Unsaid);
+        }
         for (name, field, value) in &values {
             match field {
                 Field::Certificate(_) | Field::Chain(_) | Field::FullChain(_) => {}
                 Field::Verdict(words) => judge.verdict = Some((name, verdict::read(*words, name, value)?)),
                 Field::Reason => judge.reason = Some(text::reason(name, value)?),
                 Field::Present { yes, no } => judge.present = Some((name, text::word(name, value, yes, no)?)),
-                Field::Revoked { yes, no } => judge.revoked = text::word(name, value, yes, no)?,
+                Field::Revoked { yes, no } => {
+                    judge.revoked = Some(Revocation::Said(text::word(name, value, yes, no)?));
+                }
                 _ => told.push(text::read(*field, name, value)?),
             }
         }
@@ -217,7 +224,13 @@ struct Judge<'a> {
     verdict: Option<(&'a HeaderName, Said)>,
     reason: Option<String>,
     present: Option<(&'a HeaderName, bool)>,
-    revoked: bool,
+    /// Of a dialect that has a word on it.
+    revoked: Option<Revocation>,
+}
+
+enum Revocation {
+    Unsaid,
+    Said(bool),
 }
 
 impl Judge<'_> {
@@ -264,12 +277,15 @@ impl Judge<'_> {
             }
             Said::Clearly(status) => status,
         };
-        Ok(Some(match (status, self.reason) {
-            (VerifyStatus::Success | VerifyStatus::Failed(_), None) if self.revoked => {
-                VerifyStatus::Failed(REVOKED.into())
+        let failed = |or: Cow<'static, str>| VerifyStatus::Failed(self.reason.map_or(or, Into::into));
+        Ok(Some(match (status, self.revoked) {
+            (VerifyStatus::None, _) => VerifyStatus::None,
+            (_, Some(Revocation::Said(true))) => failed(REVOKED.into()),
+            // Whoever has this header dropped on the way is not verified by that.
+            (VerifyStatus::Success, Some(Revocation::Unsaid)) => {
+                VerifyStatus::Failed("nothing is said of revocation".into())
             }
-            (VerifyStatus::Success, Some(reason)) if self.revoked => VerifyStatus::Failed(reason.into()),
-            (VerifyStatus::Failed(_), Some(reason)) => VerifyStatus::Failed(reason.into()),
+            (VerifyStatus::Failed(said), _) => failed(said),
             (status, _) => status,
         }))
     }

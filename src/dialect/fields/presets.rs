@@ -120,7 +120,7 @@ impl Fields {
     /// ```text
     /// x-client-cert-present: true
     /// x-client-cert-chain-verified: true
-    /// x-client-cert-hash: Afv5T+9VaXU0IMNJ9Jrb/YCvUnU3eBbjqx+3GzKctYY=
+    /// x-client-cert-hash: Afv5T+9VaXU0IMNJ9Jrb/YCvUnU3eBbjqx+zcbKctYY=
     /// x-client-cert-leaf: :MIIB…==:
     /// ```
     ///
