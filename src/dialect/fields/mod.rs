@@ -39,6 +39,9 @@ pub struct Fields {
     limits: Limits,
 }
 
+/// A header, what it holds, and its value.
+type Held<'a> = (&'a HeaderName, Field, &'a [u8]);
+
 impl Fields {
     /// A dialect of your own, without any header yet.
     #[must_use]
@@ -51,10 +54,7 @@ impl Fields {
     }
 
     /// The values that say something, no larger than allowed, each of a header that is there once.
-    fn values<'a>(
-        &'a self,
-        headers: &'a HeaderMap,
-    ) -> Result<Vec<(&'a HeaderName, Field, &'a [u8])>, DecodeError> {
+    fn values<'a>(&'a self, headers: &'a HeaderMap) -> Result<Vec<Held<'a>>, DecodeError> {
         let mut values = Vec::new();
         let max = self.limits.value_size();
         for (name, field) in self.headers().filter(|(_, field)| *field != Field::Stripped) {
@@ -161,10 +161,7 @@ impl Dialect for Fields {
 }
 
 impl Fields {
-    fn certificates(
-        &self,
-        values: &[(&HeaderName, Field, &[u8])],
-    ) -> Result<Vec<CertificateDer<'static>>, DecodeError> {
+    fn certificates(&self, values: &[Held<'_>]) -> Result<Vec<CertificateDer<'static>>, DecodeError> {
         let mut certificates = Vec::new();
         // The client's own first, in whatever order the headers were named.
         for (name, field, value) in values {

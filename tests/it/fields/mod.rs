@@ -57,11 +57,9 @@ fn after(
 ) -> Result<Option<ForwardedCert>, DecodeErrorKind> {
     let mut headers = headers.clone();
     for (name, value) in change {
-        match value {
-            Some(value) => {
-                drop(headers.insert(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
-            }
-            None => drop(headers.remove(*name)),
+        headers.remove(*name);
+        if let Some(value) = value {
+            headers.insert(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
         }
     }
     dialect.decode(&headers).map_err(|error| error.kind().clone())
