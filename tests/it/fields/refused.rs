@@ -164,6 +164,11 @@ fn the_limits_hold_for_every_header_and_for_all_certificates_together() {
     assert!(limited(Limits::new().max_certificates(2)).decode(&headers).is_ok());
     let small = limited(Limits::new().max_value_size(30)).decode(&headers).unwrap_err();
     assert_eq!(small.kind(), &DecodeErrorKind::TooLarge { max: 30 });
+    // Text too, of which nothing is decoded.
+    let linkerd = Fields::linkerd().limits(Limits::new().max_value_size(4)).build().unwrap();
+    assert!(linkerd.decode(&map(&[("l5d-client-id", "abcd")])).is_ok());
+    let long = linkerd.decode(&map(&[("l5d-client-id", "abcde")])).unwrap_err();
+    assert_eq!(long.kind(), &DecodeErrorKind::TooLarge { max: 4 });
     let kong = Fields::kong().limits(Limits::new().max_certificates(1)).build().unwrap();
     let headers = encode(&kong, &[alice(), bob()].concat(), VerifyStatus::Success);
     assert_eq!(kong.decode(&headers).unwrap_err().kind(), &DecodeErrorKind::TooManyCertificates { max: 1 });
