@@ -248,9 +248,10 @@ impl Judge<'_> {
             }
         }
         let Some((name, said)) = self.verdict else {
-            return Ok(match self.present {
-                Some((_, false)) => Some(VerifyStatus::None),
-                Some((_, true)) if !anything => {
+            return Ok(match (self.present, self.revoked) {
+                (Some((_, false)), _) => Some(VerifyStatus::None),
+                (_, Some(Revocation::Said(true))) if anything => Some(VerifyStatus::Failed(REVOKED.into())),
+                (Some((_, true)), _) if !anything => {
                     Some(VerifyStatus::Failed("the proxy says only that there is a certificate".into()))
                 }
                 _ => None,

@@ -169,6 +169,7 @@ fn cloudflare_is_verified_only_if_it_is_verified_and_not_revoked() {
     assert_eq!(status(Some("true"), None), failed("nothing is said of revocation"));
     assert_eq!(status(Some("false"), Some("false")), failed("false"));
     assert_eq!(status(None, Some("false")), None);
+    assert_eq!(status(None, Some("true")), failed("certificate revoked"));
     assert_eq!(status(None, None), None);
     let none = map(&[("client-cert", ""), ("client-cert-chain", ""), ("cf-cert-verified", "false")]);
     assert_eq!(dialect.decode(&none).unwrap().unwrap().status, Some(VerifyStatus::None));
