@@ -63,6 +63,14 @@ impl AnyDialect {
         "caddy",
         "cloudflare",
         "cloud-foundry",
+        "google-cloud",
+        "cloudfront",
+        "cloudflare-rfc9440",
+        "azure-app-gateway",
+        "puppet",
+        "kong",
+        "linkerd",
+        "nginx-variables",
     ];
 
     /// The name, without options.
@@ -214,10 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn only_skipper_traefik_and_this_crate_forward_what_nobody_verified() {
+    fn only_skipper_traefik_kong_and_this_crate_forward_what_nobody_verified() {
         for name in AnyDialect::NAMES {
             let dialect: AnyDialect = name.parse().unwrap();
-            let expected = ["skipper", "traefik", "tower"].iter().any(|start| name.starts_with(start));
+            let expected =
+                ["skipper", "traefik", "tower", "kong"].iter().any(|start| name.starts_with(start));
             assert_eq!(dialect.forwards_unverified(), expected, "{name}");
         }
     }

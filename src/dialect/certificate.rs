@@ -10,6 +10,9 @@ pub(super) struct Certificate<'a> {
     pub(super) subject: Name<'a>,
     pub(super) issuer: Name<'a>,
     pub(super) validity: [Time; 2],
+    /// The contents of the DER of the two names.
+    pub(super) subject_contents: &'a [u8],
+    pub(super) issuer_contents: &'a [u8],
     alt_names: Vec<GeneralName<'a>>,
 }
 
@@ -23,6 +26,8 @@ impl<'a> Certificate<'a> {
             subject: Name::read(certificate.subject)?,
             issuer: Name::read(certificate.issuer)?,
             validity: certificate.validity?,
+            subject_contents: certificate.subject,
+            issuer_contents: certificate.issuer,
             alt_names: certificate.alt_names().unwrap_or_default(),
         })
     }
@@ -86,7 +91,7 @@ pub(super) fn printable(name: &str) -> bool {
 /// 4514, and no delimiter for a reader that splits first and asks afterwards.
 ///
 /// What is left are the commas between the parts of the name, and what follows one of those is the type of an attribute.
-fn hex_escaped(rfc2253: &str) -> String {
+pub(super) fn hex_escaped(rfc2253: &str) -> String {
     let mut text = String::with_capacity(rfc2253.len());
     let mut chars = rfc2253.chars();
     while let Some(char) = chars.next() {

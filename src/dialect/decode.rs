@@ -113,6 +113,9 @@ pub enum DecodeErrorKind {
     /// Not printable ASCII.
     #[error("not printable ASCII")]
     Text,
+    /// Not what a header of [`Fields`](super::Fields) may hold.
+    #[error("{0}")]
+    Field(&'static str),
     /// Two headers, or two parts of one, contradict each other.
     #[error("{0}")]
     Contradiction(&'static str),

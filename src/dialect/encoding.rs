@@ -245,19 +245,23 @@ pub(super) fn decode_status(
     failures: &[(&str, &'static str)],
 ) -> Result<Option<VerifyStatus>, DecodeError> {
     let Some(value) = DecodeError::single(headers, header)? else { return Ok(None) };
-    let status = match printable(value) {
-        Some("SUCCESS") => Some(VerifyStatus::Success),
-        Some("NONE") => Some(VerifyStatus::None),
-        Some(text) => match text.strip_prefix("FAILED:") {
-            Some(reason) => Some(VerifyStatus::Failed(reason.to_owned().into())),
-            None => failures
-                .iter()
-                .find(|(word, _)| *word == text)
-                .map(|(_, reason)| VerifyStatus::Failed((*reason).into())),
-        },
-        None => None,
-    };
+    let status = read_status(value, failures);
     status.map(Some).ok_or_else(|| DecodeError::new(header, 0, DecodeErrorKind::Status))
+}
+
+/// `None` for what is none of these words.
+pub(super) fn read_status(value: &[u8], failures: &[(&str, &'static str)]) -> Option<VerifyStatus> {
+    let text = printable(value)?;
+    match text {
+        "SUCCESS" => return Some(VerifyStatus::Success),
+        "NONE" => return Some(VerifyStatus::None),
+        _ => {}
+    }
+    if let Some(reason) = text.strip_prefix("FAILED:") {
+        return Some(VerifyStatus::Failed(reason.to_owned().into()));
+    }
+    let failure = failures.iter().find(|(word, _)| *word == text);
+    failure.map(|(_, reason)| VerifyStatus::Failed((*reason).into()))
 }
 
 /// Whether certificates and verdict can be of one connection, where the proxy sends both or neither.

@@ -220,12 +220,12 @@ const CODES: [(u8, &str); 13] = [
 
 const UNSPECIFIED: u8 = 1;
 
-fn code(reason: &str) -> u8 {
+pub(super) fn code(reason: &str) -> u8 {
     CODES.iter().find(|(_, words)| *words == reason).map_or(UNSPECIFIED, |(code, _)| *code)
 }
 
 /// `None` if it is not a number as HAProxy prints it.
-fn reason(number: &[u8]) -> Option<String> {
+pub(super) fn reason(number: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(number).ok()?;
     let code: u16 = text.parse().ok().filter(|code: &u16| code.to_string() == text)?;
     let words = CODES.iter().find(|(known, _)| u16::from(*known) == code).map(|(_, words)| *words);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use super::fields;
 use super::options::Options;
 use super::xfcc::stays_whole;
 use super::{
@@ -54,8 +55,26 @@ pub(super) fn dialect(name: &str, options: &mut Options<'_>) -> Option<Shared> {
         "caddy" => shared(Base64Der::caddy().with_limits(limits)),
         "cloudflare" => shared(Base64Der::cloudflare().with_limits(limits)),
         "cloud-foundry" => shared(Base64Der::cloud_foundry().with_limits(limits)),
-        _ => return None,
+        _ => return preset(name, options, limits),
     })
+}
+
+/// One of [`Fields`](super::Fields)' presets. Where the original lets its user name the headers, each has an option.
+fn preset(name: &str, options: &mut Options<'_>, limits: Limits) -> Option<Shared> {
+    let (mut builder, keys) = fields::named(name)?;
+    for (position, key) in keys.into_iter().enumerate() {
+        if let Some(header) = options.value(key, "HEADER", |name| name.parse().ok()) {
+            builder = builder.set_name(position, header);
+        }
+    }
+    match builder.limits(limits).build() {
+        Ok(fields) => Some(shared(fields)),
+        Err(error) => {
+            options.complain(error.to_string());
+            // Nobody gets to see it: a complaint is an error in the end.
+            Some(shared(Skipper::new()))
+        }
+    }
 }
 
 fn limits(options: &mut Options<'_>) -> Limits {

@@ -41,7 +41,8 @@ pub struct Nginx {
 
 /// What was said of a certificate that was presented and not verified: by nginx before 1.11.7, and by Azure Application
 /// Gateway's `client_certificate_verification`.
-const FAILURES: [(&str, &str); 2] = [("FAILED", "no reason given"), ("PASSTHROUGH", "PASSTHROUGH")];
+pub(super) const FAILURES: [(&str, &str); 2] =
+    [("FAILED", "no reason given"), ("PASSTHROUGH", "PASSTHROUGH")];
 
 impl Nginx {
     /// `X-SSL-Client-Cert` and `X-SSL-Client-Verify`.

@@ -70,7 +70,7 @@ impl<'a> Options<'a> {
         Some(self.given.remove(position).1)
     }
 
-    fn complain(&mut self, problem: String) {
+    pub(super) fn complain(&mut self, problem: String) {
         self.problem.get_or_insert(problem);
     }
 

@@ -19,8 +19,9 @@ use super::{DecodeError, Dialect, ForwardedCert, Outgoing};
 /// verified are written only by [`ClientCertLayer::forward_unverified`](crate::ClientCertLayer::forward_unverified).
 ///
 /// An empty `Client-Cert-Chain` is an empty list (RFC 8941 section 4.2.1), and so a certificate without issuers. An empty
-/// `Client-Cert` without a chain is read as none: load balancers that write the two by rule, Google's and Cloudflare's,
-/// send empty values where they have no certificate to pass on.
+/// `Client-Cert` without a chain is read as none: a load balancer that writes the two by rule sends empty values where it has
+/// no certificate to pass on. Google's pass on what they validated. Cloudflare's rules fill the two **whether or not the
+/// certificate is valid**: behind them read [`Fields::cloudflare_rfc9440`](super::Fields::cloudflare_rfc9440).
 ///
 /// A response that depends on `Client-Cert` must say so to caches, and a proxy that sees it say so must hide it from
 /// caches in front (section 2.4): [`vary`](Self::vary) does the one, [`shield_caches`](Self::shield_caches) the other.

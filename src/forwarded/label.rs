@@ -27,6 +27,7 @@ impl E {
                 K::Status => "status",
                 K::VerifyCode => "verify_code",
                 K::Text => "text",
+                K::Field(_) => "field",
                 K::Contradiction(_) => "contradiction",
                 K::WriteOnly => "write_only",
             },
@@ -60,6 +61,7 @@ mod tests {
             K::Status,
             K::VerifyCode,
             K::Text,
+            K::Field(""),
             K::Contradiction(""),
             K::WriteOnly,
         ];

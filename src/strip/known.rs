@@ -23,7 +23,7 @@ const fn family(text: &'static str) -> Known {
 }
 
 /// Comments name the programs. An entry without one belongs to a dialect of this crate.
-pub(super) static KNOWN: [Known; 29] = [
+pub(super) static KNOWN: [Known; 37] = [
     // Skipper, Traefik (and `-Info`), and what Traefik 1 called them.
     family("x-forwarded-tls-client-cert"),
     family("x-forwarded-ssl-client-cert"),
@@ -53,8 +53,16 @@ pub(super) static KNOWN: [Known; 29] = [
     // Azure App Service; Janssen.
     name("x-arr-clientcert"),
     name("x-clientcert"),
-    // Cloudflare.
+    // Cloudflare; its managed transform "Add TLS client auth headers".
     family("cf-client-cert"),
+    name("cf-cert-presented"),
+    name("cf-cert-verified"),
+    name("cf-cert-revoked"),
+    name("cf-cert-serial"),
+    family("cf-cert-issuer-"),
+    family("cf-cert-subject-"),
+    family("cf-cert-fingerprint-"),
+    family("cf-cert-not-"),
     // Jetty's ForwardedRequestCustomizer.
     name("proxy-ssl-id"),
     name("proxy-auth-cert"),
@@ -185,6 +193,10 @@ mod tests {
             ),
             ("CloudFront", "CloudFront-Viewer-Cert-Pem CloudFront-Viewer-Cert-Serial-Number"),
             ("Cloudflare", "Cf-Client-Cert-Der-Base64 Cf-Client-Cert-Sha256"),
+            (
+                "Cloudflare's managed transform",
+                "Cf-Cert-Revoked Cf-Cert-Verified Cf-Cert-Presented Cf-Cert-Issuer-DN-RFC2253 Cf-Cert-Subject-DN",
+            ),
             ("linkerd", "l5d-client-id"),
             ("GitLab", "X-SSL-Client-Certificate"),
             ("Janssen", "X-ClientCert"),

@@ -7,7 +7,6 @@ mod owned;
 mod screen;
 mod trailers;
 
-#[cfg(feature = "tracing")]
 pub(crate) use filter::folds_to;
 pub(crate) use owned::{OwnedHeaders, Screening};
 pub(crate) use screen::{Received, screen};

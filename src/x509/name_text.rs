@@ -27,6 +27,28 @@ impl Name<'_> {
         self.join(|attributes, text| separated(attributes.iter().rev(), '+', text, write_rfc2253))
     }
 
+    /// OpenSSL's old form, `/C=US/CN=alice`: the first RDN first, and what is not printable ASCII as `\xC3`. `None` if a
+    /// value is no text.
+    ///
+    /// A `/` in a value is not escaped, so two names may have one text.
+    pub(crate) fn slashes(&self) -> Option<String> {
+        let mut text = String::new();
+        for attribute in self.attributes() {
+            let value = attribute.value.text()?;
+            match short_name(attribute.oid) {
+                Some((name, _)) => drop(write!(text, "/{name}=")),
+                None => drop(write!(text, "/{}=", dotted(attribute.oid))),
+            }
+            for byte in value.bytes() {
+                match byte {
+                    b' '..=b'~' => text.push(char::from(byte)),
+                    _ => drop(write!(text, "\\x{byte:02X}")),
+                }
+            }
+        }
+        Some(text)
+    }
+
     fn join(&self, write: impl Fn(&[Attribute<'_>], &mut String)) -> String {
         let mut text = String::new();
         separated(self.rdns.iter().rev(), ',', &mut text, |rdn, text| write(rdn, text));

@@ -23,6 +23,7 @@ mod dialects;
 #[cfg(unix)]
 mod edge_proxy;
 mod envoy_json;
+mod fields;
 mod forward;
 mod forwarded;
 mod from_der;

@@ -34,5 +34,19 @@ pub(crate) fn encode(
 }
 
 /// The dialects that carry the whole chain.
-pub(crate) const WITH_CHAIN: [&str; 8] =
-    ["skipper", "traefik", "traefik-2.9.1", "tower-client-cert", "rfc9440", "apache", "haproxy", "aws-alb"];
+pub(crate) const WITH_CHAIN: [&str; 11] = [
+    "skipper",
+    "traefik",
+    "traefik-2.9.1",
+    "tower-client-cert",
+    "rfc9440",
+    "apache",
+    "haproxy",
+    "aws-alb",
+    "google-cloud",
+    "cloudflare-rfc9440",
+    "kong",
+];
+
+/// The dialects from which no certificate can be read: Traefik's is not read at all, and linkerd's is a name.
+pub(crate) const WITHOUT_CERTIFICATE: [&str; 2] = ["traefik-info", "linkerd"];

@@ -52,10 +52,21 @@ fn a_certificate_is_verified_by_the_proxy_only_if_it_says_success() {
         }
     }
     // Skipper's clients write its verdict themselves, so it is none. Others have no word for one.
-    for name in ["tower-client-cert", "nginx", "ingress-nginx", "apache", "haproxy"] {
+    for name in [
+        "tower-client-cert",
+        "nginx",
+        "ingress-nginx",
+        "apache",
+        "haproxy",
+        "google-cloud",
+        "cloudflare-rfc9440",
+        "azure-app-gateway",
+        "puppet",
+        "nginx-variables",
+    ] {
         assert!(with_a_verdict.contains(name), "{name} is not among {with_a_verdict:?}");
     }
-    for name in ["skipper", "traefik", "rfc9440", "envoy"] {
+    for name in ["skipper", "traefik", "rfc9440", "envoy", "cloudfront", "kong", "linkerd"] {
         assert!(!with_a_verdict.contains(name), "{name} is among {with_a_verdict:?}");
     }
 }

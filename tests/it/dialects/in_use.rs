@@ -84,7 +84,7 @@ async fn unverified_certificates_are_written_only_where_their_own_proxy_does() {
         }));
         let headers = headers.oneshot(request).await.unwrap().into_body();
         let written = headers.values().any(|value| value.len() > 200);
-        let expected = ["skipper", "traefik", "tower"].iter().any(|start| name.starts_with(start));
+        let expected = ["skipper", "traefik", "tower", "kong"].iter().any(|start| name.starts_with(start));
         assert_eq!(written, expected, "{name}: {headers:?}");
     }
 }
