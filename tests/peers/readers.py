@@ -209,7 +209,7 @@ def all_of(cache, pki):
             verifying = dialect("traefik", "--client-auth", "VerifyClientCertIfGiven")
             # The last is not recommended, but by our own default: what the documentation warns of.
             yield keycloak("traefik"), [dialect("skipper", "--only-verified"), verifying, dialect("skipper")]
-            yield keycloak("envoy"), [dialect("envoy", chain=False)]
+            yield keycloak("envoy"), [dialect("envoy", chain=False), dialect("envoy;chain")]
         yield keycloak("rfc9440"), [dialect("rfc9440", "--leaf-only", chain=False), dialect("rfc9440")]
         yield keycloak("nginx", "ssl-client-cert=X-SSL-Client-Cert"), [dialect("nginx")]
         yield (keycloak("nginx", "ssl-client-cert=ssl-client-cert", "trust-proxy-verification=true"),
@@ -218,4 +218,4 @@ def all_of(cache, pki):
         yield (keycloak("apache", "ssl-client-cert=SSL_CLIENT_CERT", "ssl-cert-chain-prefix=SSL_CLIENT_CERT_CHAIN"),
                [dialect("apache")])
         chain = "ssl-cert-chain=X-SSL-Client-Chain" if new else "ssl-cert-chain-prefix=X-SSL-Client-Chain"
-        yield keycloak("haproxy", "ssl-client-cert=X-SSL-Client-Cert", chain), [dialect("haproxy", chain=new)]
+        yield keycloak("haproxy", "ssl-client-cert=X-SSL-Client-Cert", chain), [dialect("haproxy", chain=new) if new else dialect("haproxy;chain-in-headers")]
