@@ -202,6 +202,10 @@ impl Dialect for AnyDialect {
         self.dialect.append(kept, own)
     }
 
+    fn reads(&self, name: &HeaderName) -> bool {
+        self.dialect.reads(name)
+    }
+
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         self.dialect.decode(headers)
     }

@@ -109,6 +109,11 @@ pub(super) fn hex_escaped(rfc2253: &str) -> String {
             _ => {}
         }
     }
+    // A space at the end of a header's value is not part of it.
+    if text.ends_with("\\ ") {
+        text.pop();
+        text.push_str("20");
+    }
     text
 }
 

@@ -131,6 +131,15 @@ pub trait Dialect {
         HeaderValue::from_bytes(&[kept.as_bytes(), b",", own.as_bytes()].concat()).ok()
     }
 
+    /// Whether the reader looks at this one of its [`header_names`](Self::header_names). It does, unless said otherwise.
+    ///
+    /// A name that is owned and never read is one that the proxy does not write, so that a client of the proxy may have.
+    /// [`ForwardedClientCertLayer`](crate::forwarded::ForwardedClientCertLayer) keeps it from the handlers, too.
+    fn reads(&self, name: &HeaderName) -> bool {
+        let _ = name;
+        true
+    }
+
     /// Reads the headers of one request. `None` if it carries none of this dialect's.
     ///
     /// It tells what the headers say, not whether to believe them: anybody can write a header. Use it on requests
@@ -162,6 +171,10 @@ impl<D: Dialect + ?Sized> Dialect for Arc<D> {
 
     fn append(&self, kept: &HeaderValue, own: &HeaderValue) -> Option<HeaderValue> {
         (**self).append(kept, own)
+    }
+
+    fn reads(&self, name: &HeaderName) -> bool {
+        (**self).reads(name)
     }
 
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {

@@ -146,6 +146,12 @@ impl Dialect for Skipper {
         }
     }
 
+    /// Neither Skipper nor Traefik writes the verdict, so whoever sends one is their client.
+    fn reads(&self, name: &HeaderName) -> bool {
+        let [cert, _] = &NAMES;
+        name == cert
+    }
+
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         Ok(self.certificates(headers)?.map(ForwardedCert::new))
     }

@@ -100,6 +100,10 @@ pub(super) fn read_json(field: &Field<'_>, object: Vec<Member>) -> Result<Forwar
                     Some(name);
             }
             (Rank::By | Rank::Uri | Rank::Dns, Value::List(list)) => {
+                // The proxy's own names are told beside the certificate too.
+                if rank == Rank::By && list.iter().any(|name| printable(name.as_bytes()).is_none()) {
+                    return Err(field.error(at, DecodeErrorKind::Text));
+                }
                 names.extend(list.iter().map(|name| (at, name.clone())));
                 match rank {
                     Rank::By => details.by = list,

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderName, Request};
 use tower_layer::Layer;
 
 use super::report::Reports;
@@ -167,10 +167,11 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         let outcome =
             headers.map_or_else(|| self.read(hop, &HeaderMap::new()), |headers| self.read(hop, headers));
         let believed = is_from_a_proxy(&outcome);
-        let owned = &self.config.owned;
+        let (owned, dialect) = (&self.config.owned, &self.config.dialect);
+        let restores = |name: &HeaderName| owned.is_exactly(name) && dialect.reads(name);
         let restored: HeaderMap = match headers.filter(|_| believed) {
             Some(headers) => {
-                let own = headers.iter().filter(|(name, _)| owned.is_exactly(name));
+                let own = headers.iter().filter(|(name, _)| restores(name));
                 own.map(|(name, value)| (name.clone(), value.clone())).fold(
                     HeaderMap::new(),
                     |mut own, (name, value)| {
@@ -184,7 +185,7 @@ impl<D: Dialect> ForwardedClientCertLayer<D> {
         request.headers_mut().extend(restored);
         if received {
             if let Some(received) = request.extensions_mut().get_mut::<Received>() {
-                note_stripped(hop, received.count(|name| believed && owned.is_exactly(name)));
+                note_stripped(hop, received.count(|name| believed && restores(name)));
             }
         }
         outcome

@@ -94,7 +94,12 @@ where
         // One that is there already is kept, since this crate's acceptor knows more.
         if extensions.get::<TlsConnectInfo>().is_none() {
             if let Some(info) = (self.read)(extensions) {
-                request.extensions_mut().insert(info);
+                // What an outer layer has written stays, and so does its mark.
+                if TlsConnectInfo::is_screened(&request) {
+                    info.insert_screened(&mut request);
+                } else {
+                    request.extensions_mut().insert(info);
+                }
             }
         }
         self.inner.call(request)

@@ -269,3 +269,14 @@ mod names {
         }
     }
 }
+
+#[test]
+fn i7_the_proxys_own_names_are_printable_beside_a_certificate_too() {
+    let own = chain("rfc9440-chain.pem");
+    let headers = encode(&Envoy::new().json(), &own, VerifyStatus::Success);
+    let value = headers["x-forwarded-client-cert"].to_str().unwrap();
+    for (by, good) in [("spiffe://test/edge", true), ("a\\nFORGED", false)] {
+        let with_by = value.replacen("[{", &format!(r#"[{{"by":["{by}"],"#), 1);
+        assert_eq!(decode(&Envoy::new(), &with_by).is_ok(), good, "{with_by}");
+    }
+}

@@ -98,8 +98,8 @@ pub enum Verdict {
     /// OpenSSL's number, 0 for success, as HAProxy's `ssl_c_verify`. It is 0 without a certificate too, so none is
     /// written then, and 0 alone is read as no certificate.
     OpenSsl,
-    /// Two or three words. Where `none` is one of the other two, or is not there, the other headers tell whether there is
-    /// a certificate.
+    /// Two or three words. Where `none` is one of the other two, the other headers tell whether there is a certificate.
+    /// Without a `none`, either word says that there is one.
     Words {
         /// It was verified.
         verified: &'static str,

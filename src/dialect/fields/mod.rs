@@ -126,6 +126,10 @@ impl Dialect for Fields {
         }
     }
 
+    fn reads(&self, name: &HeaderName) -> bool {
+        self.headers().any(|(own, field)| own == name && field != Field::Stripped)
+    }
+
     fn decode(&self, headers: &HeaderMap) -> Result<Option<ForwardedCert>, DecodeError> {
         if !self.headers().any(|(name, field)| field != Field::Stripped && headers.contains_key(name)) {
             return Ok(None);
@@ -300,10 +304,23 @@ fn details(
         let mut details = CertDetails::default();
         let mut times = [None, None];
         for told in told {
-            told.add_to(&mut details, &mut times)?;
+            told.add_to(&mut details, &mut times);
         }
-        if let ([Some(from), Some(to)], None) = (times, &details.validity) {
-            details.validity = Some(format!("NotBefore={from};NotAfter={to}"));
+        let [from, to] = times;
+        let parts = [
+            from.as_ref().map(|(_, from)| format!("NotBefore={from}")),
+            to.as_ref().map(|(_, to)| format!("NotAfter={to}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match (&details.validity, from.or(to)) {
+            (_, None) => {}
+            (None, Some(_)) => details.validity = Some(parts.join(";")),
+            (Some(both), Some((header, _))) => {
+                if !parts.iter().all(|part| both.split(';').any(|other| other == part)) {
+                    let kind = DecodeErrorKind::Contradiction("two times at which the certificate is valid");
+                    return Err(DecodeError::new(header, 0, kind));
+                }
+            }
         }
         return Ok(details);
     };

@@ -16,9 +16,11 @@ pub(super) fn write(encoding: NameEncoding, name: &Name<'_>, contents: &[u8]) ->
     match encoding {
         NameEncoding::Rfc2253 => Some(hex_escaped(&name.rfc2253())),
         NameEncoding::Rfc4514 => Some(hex_escaped(&name.rfc4514())),
-        NameEncoding::Slashes => name
-            .slashes()
-            .filter(|text| text.matches('/').count() == name.attributes().count() && !text.contains('\\')),
+        NameEncoding::Slashes => name.slashes().filter(|text| {
+            text.matches('/').count() == name.attributes().count()
+                && !text.contains('\\')
+                && !text.ends_with(' ')
+        }),
         NameEncoding::Base64Der => Some(STANDARD.encode(sequence(contents))),
     }
 }

@@ -1,6 +1,6 @@
 //! The fields that say of the certificate in words what it says itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -24,8 +24,8 @@ pub(super) fn write(field: Field, header: &HeaderName, leaf: &Certificate<'_>) -
         Field::SerialNumber(encoding) => Some(serial(encoding, leaf.serial)),
         Field::Uris(encoding) => return list(encoding, header, &leaf.uris()),
         Field::DnsNames(encoding) => return list(encoding, header, &leaf.dns_names()),
-        Field::SpiffeId => return spiffe_id(leaf).filter(|id| fit(id, true)),
-        Field::Identity => return identity(leaf).filter(|name| fit(name, true)),
+        Field::SpiffeId => return spiffe_id(leaf).and_then(|id| one(header, id)),
+        Field::Identity => return identity(leaf).and_then(|name| one(header, name)),
         Field::NotBefore(encoding) => time::write(encoding, not_before),
         Field::NotAfter(encoding) => time::write(encoding, not_after),
         Field::Validity => Some(leaf.validity_text()),
@@ -68,6 +68,15 @@ fn fit(name: &str, plain: bool) -> bool {
     printable(name) && !(plain && name.contains([',', ';', '"', '\\']))
 }
 
+/// The only name of a header.
+fn one(header: &HeaderName, name: String) -> Option<String> {
+    if fit(&name, true) {
+        return Some(name);
+    }
+    left_out(header, 1);
+    None
+}
+
 fn list(encoding: ListEncoding, header: &HeaderName, names: &[String]) -> Option<String> {
     let plain = encoding == ListEncoding::Commas;
     let written: Vec<&String> = names.iter().filter(|name| fit(name, plain)).collect();
@@ -95,8 +104,10 @@ fn spiffe_id(leaf: &Certificate<'_>) -> Option<String> {
     ids.next().filter(|_| ids.next().is_none())
 }
 
+/// The first DNS name, or else the first URI. Its reader tells one from the other by `://`, so no other is written.
 fn identity(leaf: &Certificate<'_>) -> Option<String> {
-    leaf.dns_names().into_iter().next().or_else(|| leaf.uris().into_iter().next())
+    let host = leaf.dns_names().into_iter().find(|name| !name.contains([':', '/']));
+    host.or_else(|| leaf.uris().into_iter().find(|uri| uri.contains("://")))
 }
 
 /// What was told of the client's own certificate, and by which header.
@@ -123,7 +134,10 @@ pub(super) fn read<'a>(field: Field, header: &'a HeaderName, value: &[u8]) -> Re
         }
         Field::SerialNumber(SerialEncoding::Decimal) => {
             let text = text()?;
-            let decimal = text.bytes().all(|byte| byte.is_ascii_digit()) || text.starts_with("0x");
+            let decimal = match text.strip_prefix("0x") {
+                Some(hex) => !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                None => text.bytes().all(|byte| byte.is_ascii_digit()),
+            };
             Said::Text(
                 Some(text.to_owned())
                     .filter(|_| decimal)
@@ -210,7 +224,7 @@ fn names(encoding: ListEncoding, header: &HeaderName, list: &str) -> Result<Vec<
     Ok(names)
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     pub(super) fn hash(&self) -> Option<Fingerprint> {
         match self.said {
             Said::Hash(hash) => Some(hash),
@@ -262,11 +276,7 @@ impl Told<'_> {
     }
 
     /// Adds it to what is known of a certificate that is not there.
-    pub(super) fn add_to(
-        self,
-        details: &mut CertDetails,
-        times: &mut [Option<String>; 2],
-    ) -> Result<(), DecodeError> {
+    pub(super) fn add_to(self, details: &mut CertDetails, times: &mut [Option<(&'a HeaderName, String)>; 2]) {
         let [not_before, not_after] = times;
         match (self.field, self.said) {
             (_, Said::Hash(hash)) => details.hash = Some(hash),
@@ -278,25 +288,17 @@ impl Told<'_> {
             (Field::Subject(_), Said::Text(text)) => details.subject = Some(text),
             (Field::Issuer(_), Said::Text(text)) => details.issuer = Some(text),
             (Field::SerialNumber(_), Said::Text(text)) => details.serial_number = Some(text),
-            (Field::NotBefore(_), Said::Text(text)) => *not_before = Some(text),
-            (Field::NotAfter(_), Said::Text(text)) => *not_after = Some(text),
-            (_, Said::Text(text)) if details.validity.as_ref().is_some_and(|other| *other != text) => {
-                let kind = DecodeErrorKind::Contradiction("two times at which the certificate is valid");
-                return Err(DecodeError::new(self.header, 0, kind));
-            }
+            (Field::NotBefore(_), Said::Text(text)) => *not_before = Some((self.header, text)),
+            (Field::NotAfter(_), Said::Text(text)) => *not_after = Some((self.header, text)),
             (_, Said::Text(text)) => details.validity = Some(text),
         }
-        Ok(())
     }
 }
 
 /// A name may be told twice: as a SPIFFE ID and among the URIs.
 fn add(names: &mut Vec<String>, told: Vec<String>) {
-    for name in told {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let mut known: HashSet<String> = names.iter().cloned().collect();
+    names.extend(told.into_iter().filter(|name| known.insert(name.clone())));
 }
 
 /// A serial number without its colons and leading zeros.

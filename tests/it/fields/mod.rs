@@ -4,6 +4,7 @@ mod builder;
 mod hostile;
 mod presets;
 mod refused;
+mod reviewed;
 mod told;
 
 use base64::Engine as _;
