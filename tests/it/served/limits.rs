@@ -83,6 +83,24 @@ async fn an_http2_response_is_under_way_until_a_slow_client_has_it() {
 }
 
 #[tokio::test]
+async fn a_client_may_have_all_the_time_there_is() {
+    let (pki, acceptor) = asking();
+    let served = Served::tls(acceptor, |serve| {
+        serve
+            .header_timeout(Duration::MAX)
+            .http2_keep_alive(Duration::MAX)
+            .max_connection_age(Duration::MAX)
+            .drain_timeout(Duration::MAX)
+    })
+    .await;
+    for http2 in [false, true] {
+        let (mut client, _) = Client::tls(served.address, &config(&pki, http2), http2).await;
+        client.get("/").await.unwrap();
+    }
+    assert_eq!(served.stop().await, Ok(()));
+}
+
+#[tokio::test]
 async fn an_http2_client_that_no_longer_answers_is_cut() {
     let (pki, acceptor) = asking();
     let served = Served::tls(acceptor, |serve| serve.http2_keep_alive(TIMEOUT)).await;
