@@ -1,9 +1,11 @@
 //! Which requests of a connection are under way, and since when there are none.
 
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -64,34 +66,36 @@ impl Drop for UnderWay {
 }
 
 pin_project! {
-    /// The body of a response, whose request is under way until all of it has been sent.
+    /// The body of a response, whose request is under way until all of it has been written to the connection.
     pub(super) struct Sent<B> {
         #[pin]
         body: B,
-        under_way: Option<UnderWay>,
+        under_way: Option<Arc<UnderWay>>,
     }
 }
 
 impl<B> Sent<B> {
     pub(super) fn new(body: B, under_way: UnderWay) -> Self {
-        Self { body, under_way: Some(under_way) }
+        Self { body, under_way: Some(Arc::new(under_way)) }
     }
 }
 
 impl<B: Body> Body for Sent<B> {
-    type Data = B::Data;
+    type Data = Chunk<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Self::Data>, B::Error>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
         if frame.is_none() {
             *this.under_way = None;
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|data| Chunk { data, _under_way: this.under_way.clone() }))
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -100,5 +104,33 @@ impl<B: Body> Body for Sent<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A part of a response's body, whose request is under way as long as this exists.
+///
+/// Over HTTP/2 a body may have ended long before it is sent: h2 keeps its chunks, however large, until the client has
+/// room for them. They can't be taken out of this: [`Buf::copy_to_bytes`] is the provided one, which copies.
+#[derive(Debug)]
+pub(super) struct Chunk<D> {
+    data: D,
+    _under_way: Option<Arc<UnderWay>>,
+}
+
+impl<D: Buf> Buf for Chunk<D> {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.data.chunks_vectored(slices)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
     }
 }

@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::activity::{Activity, Sent};
 use super::cuttable::Cuttable;
 use super::ending::Ending;
-use super::schedule::{Due, Schedule};
+use super::schedule::{Due, FAR, Schedule};
 use super::transport::Transport;
 use super::{BoxError, Settings};
 use crate::peer::TlsConnectInfo;
@@ -129,10 +129,12 @@ fn protocol(info: Option<&TlsConnectInfo>, settings: &Settings) -> auto::Builder
         Some(Some(b"h2")) => http.http2_only(),
         Some(_) => http.http1_only(),
     };
-    let keep_alive = settings.http2_keep_alive.min(settings.header_timeout);
+    // hyper adds these to the current time, and panics if that overflows.
+    let header_timeout = settings.header_timeout.min(FAR);
+    let keep_alive = settings.http2_keep_alive.min(header_timeout);
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
+        .header_read_timeout(header_timeout)
         // hyper panics if there is less.
         .max_buf_size(settings.max_header_size.max(8 * 1024));
     http.http2()

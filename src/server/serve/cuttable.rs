@@ -147,7 +147,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Cuttable<IO> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.perform(cx, |state| &mut state.writer, |io, cx| io.poll_shutdown(cx))
     }
 
     fn poll_write_vectored(
@@ -160,5 +160,53 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Cuttable<IO> {
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A stream whose client takes nothing any more.
+    struct Stuck;
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_shutdown_that_the_client_holds_up_is_cut() {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let (mut stream, cutter) = Cuttable::new(Stuck);
+        assert!(Pin::new(&mut stream).poll_shutdown(&mut cx).is_pending());
+        cutter.cut(Ending::Old);
+        assert!(woken.0.load(Ordering::Relaxed));
+        let Poll::Ready(Err(error)) = Pin::new(&mut stream).poll_shutdown(&mut cx) else {
+            panic!("it still waits");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
     }
 }

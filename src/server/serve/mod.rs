@@ -25,8 +25,8 @@ pub use self::transport::Transport;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Serves HTTP/1.1 and HTTP/2 on a [`TlsListener`](crate::TlsListener), with a time limit for everything that a client
-/// could draw out.
+/// Serves HTTP/1.1 and HTTP/2 on a [`TlsListener`](crate::TlsListener), with time limits for handshakes, for the heads of
+/// requests, for idle connections and for the end of every connection.
 ///
 /// It takes an axum `Router`, or any other tower service, and does what [`make_service`](crate::make_service) does under
 /// [`axum::serve()`]: each request carries its [`TlsConnectInfo`](crate::TlsConnectInfo) and, in axum's `ConnectInfo`, the
@@ -40,6 +40,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///   cut;
 /// - drains all connections in a [graceful shutdown](Serve::with_graceful_shutdown), within the same time;
 /// - takes [larger headers](Serve::max_header_size) over HTTP/2 than hyper does by itself, since certificates are large.
+///
+/// A request that is under way has no time limit of its own. It is under way until its response has been written, so a
+/// client that sends its request's body a byte a minute, or never reads the response, keeps its connection for as long as
+/// it likes, unless a [maximum age](Serve::max_connection_age) is set. A handler that reads a body can set a time limit for
+/// that itself, and a layer can limit how long the whole app may take to answer.
 ///
 /// Await it to serve. To drop it is to end every connection at once.
 ///
@@ -83,7 +88,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// - a graceful shutdown waits for it, until the drain timeout. A handler that is to close sooner, with a farewell, can
 ///   wait for the same signal.
 ///
-/// WebSockets over HTTP/2 are requests of their connection, and drained and cut with it.
+/// All this is HTTP/1.1. There are no WebSockets over HTTP/2: this server does not offer the extended `CONNECT` of RFC 8441
+/// that they need, and clients open an HTTP/1.1 connection for them. Nor are there tunnels over HTTP/2 to rely on: once a
+/// handler has answered a `CONNECT` with success, its request is over, and a connection with nothing but such tunnels is
+/// closed as an idle one.
 pub fn serve<L, S>(listener: L, service: S) -> Serve<L, S> {
     Serve { listener, service, signal: pending(), settings: Settings::default() }
 }
@@ -125,6 +133,7 @@ impl<L, S, F> Serve<L, S, F> {
     /// Over HTTP/1.1 the time runs from the connection's beginning, and from the end of each response, to the end of the
     /// next request's head. Over HTTP/2 a connection is closed when for so long no request has been under way; one
     /// that is stuck within the head of a request can't answer the [keep-alive](Self::http2_keep_alive), and is cut.
+    /// A request is under way until its response has been written, however slowly the client reads it.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.settings.header_timeout = timeout;
         self
@@ -141,7 +150,8 @@ impl<L, S, F> Serve<L, S, F> {
     /// Sets how old a connection may become before it is drained. By default it may be as old as it likes.
     ///
     /// With a maximum age, clients come back through the load balancer now and then, and a new handshake looks at their
-    /// certificates.
+    /// certificates. It is also the one limit for clients that send a body or read a response as slowly as they can: with
+    /// the [drain timeout](Self::drain_timeout), it bounds how long any request or upgraded connection may last.
     pub fn max_connection_age(mut self, age: Duration) -> Self {
         self.settings.max_connection_age = Some(age);
         self

@@ -30,7 +30,7 @@ pub(super) enum Due {
 }
 
 /// A time that is far enough away, and that timers can deal with.
-const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Schedule {
     pub(super) fn new(settings: Settings, now: Instant) -> Self {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
+use axum::routing::get;
 use http::Request;
+use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
@@ -55,6 +58,46 @@ async fn an_idle_connection_is_closed_and_one_with_a_request_under_way_is_not() 
         served.release.add_permits(1);
         assert_eq!(held.await.unwrap().unwrap(), "released");
     }
+}
+
+#[tokio::test]
+async fn an_http2_response_is_under_way_until_a_slow_client_has_it() {
+    const SIZE: usize = 16 * 1024 * 1024;
+    let (pki, acceptor) = asking();
+    let app = Router::new().route("/large", get(async || vec![7; SIZE]));
+    let limit = Duration::from_millis(500);
+    let served = Served::app(acceptor, app, |serve| serve.header_timeout(limit)).await;
+    let config = config(&pki, true);
+    let (client, _connection) = Client::tls(served.address, &config, true).await;
+    let Client::Http2(mut slow) = client else { unreachable!() };
+    let request = Request::get("https://localhost/large").body(Body::empty()).unwrap();
+    let response = slow.send_request(request).await.unwrap();
+    // Nothing of the body is read for three times the limit. A quiet connection is cut after two.
+    for _ in 0..3 {
+        let (mut idle, connection) = Client::tls(served.address, &config, true).await;
+        idle.get("/").await.unwrap();
+        connection.await.unwrap().unwrap();
+    }
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body.len(), SIZE);
+}
+
+#[tokio::test]
+async fn a_client_may_have_all_the_time_there_is() {
+    let (pki, acceptor) = asking();
+    let served = Served::tls(acceptor, |serve| {
+        serve
+            .header_timeout(Duration::MAX)
+            .http2_keep_alive(Duration::MAX)
+            .max_connection_age(Duration::MAX)
+            .drain_timeout(Duration::MAX)
+    })
+    .await;
+    for http2 in [false, true] {
+        let (mut client, _) = Client::tls(served.address, &config(&pki, http2), http2).await;
+        client.get("/").await.unwrap();
+    }
+    assert_eq!(served.stop().await, Ok(()));
 }
 
 #[tokio::test]
