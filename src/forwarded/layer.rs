@@ -17,7 +17,8 @@ use crate::telemetry;
 ///
 /// For each request:
 ///
-/// * If the request comes from a trusted proxy, the layer decodes the dialect's headers and leaves them on the request.
+/// * If the request comes from a trusted proxy, the layer decodes the dialect's headers, and leaves those on the request
+///   that the dialect [reads](Dialect::reads): Skipper's verdict header, which Skipper never writes, is not among them.
 ///   It removes every other header that a reader of client certificates might believe, since the proxy may have let it
 ///   through from its client: other spellings of these names, and the headers of every other dialect ([the
 ///   table](crate#headers-that-nobody-may-send)).
