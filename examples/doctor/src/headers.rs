@@ -32,6 +32,10 @@ const MEMBERS: &[(&str, &[&str])] = &[
     ("cloudfront-viewer-cert-", &["pem", "present", "sha256", "subject"]),
     ("x-client-cert", &["", "-leaf", "-chain-verified", "-subject-dn", "-fingerprint", "-serial"]),
     ("cf-client-cert", &["", "-der-base64", "-sha256"]),
+    ("cf-cert-issuer-", &["dn", "serial", "ski"]),
+    ("cf-cert-subject-", &["dn", "dn-rfc2253"]),
+    ("cf-cert-fingerprint-", &["sha1", "sha256"]),
+    ("cf-cert-not-", &["before", "after"]),
     ("x-remote-extra-", &["scopes"]),
 ];
 
