@@ -112,7 +112,7 @@ fn a_refusal_is_in_the_log_once_per_connection() {
             assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
     });
-    assert_eq!(log.matches("431").count(), 1, "{log}");
+    assert_eq!(log.matches("refused with 431").count(), 1, "{log}");
 }
 
 static LAYER: std::sync::OnceLock<ClientCertLayer<AnyDialect>> = std::sync::OnceLock::new();
