@@ -36,7 +36,7 @@ use std::str::FromStr;
 ///
 /// [`tls.ClientAuthType`]: https://pkg.go.dev/crypto/tls#ClientAuthType
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)] // Go has five, and promises not to change them.
+// Not `non_exhaustive`: Go has five, and promises not to change them.
 pub enum ClientAuthPolicy {
     /// The server does not ask, so no client ever presents a certificate.
     NoClientCert,

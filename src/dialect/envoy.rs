@@ -107,7 +107,7 @@ struct Names {
 ///
 /// "With a certificate" means one that the layer forwards: a verified one, unless it is told to forward others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums)] // Envoy's five
+// Not `non_exhaustive`: Envoy's five
 pub enum XfccMode {
     /// `SANITIZE`: it is removed, and none is written.
     Sanitize,

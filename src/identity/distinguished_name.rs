@@ -41,7 +41,7 @@ pub struct Attribute {
 
 /// The value of an [`Attribute`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(clippy::exhaustive_enums)] // text or not
+// Not `non_exhaustive`: text or not
 pub enum AttributeValue {
     /// A string, decoded from whichever of ASN.1's string types it has. It can hold any character, even NUL.
     Text(Box<str>),

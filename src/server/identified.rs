@@ -117,7 +117,7 @@ impl IntoResponse for ClientIdentityRejection {
 /// let app: Router = Router::new().route("/", get(hello));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)] // taken apart in the arguments of handlers
+// Not `non_exhaustive`: taken apart in the arguments of handlers
 pub struct Identified<T>(pub T);
 
 impl<S, T> FromRequestParts<S> for Identified<T>

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_client_cert::dialect::{DecodeError, Dialect, ForwardedCert, Outgoing};
 use tower_client_cert::forwarded::{PassHeadersLayer, TrustedProxies};
-use tower_client_cert::{ClientCertLayer, TlsConnectInfo};
+use tower_client_cert::{AdoptConnectInfoLayer, ClientCertLayer, TlsConnectInfo};
 
 const CERT: HeaderName = HeaderName::from_static("x-forwarded-tls-client-cert");
 
@@ -23,6 +23,23 @@ async fn i1_an_owned_header_that_the_layer_does_not_write_is_removed_whoever_put
     let headers = service.oneshot(request).await.unwrap().into_body();
     assert_eq!(headers.get(CERT), None);
     assert_eq!(headers["x-forwarded-tls-client-cert-verify"], "NONE");
+}
+
+/// An account that is adopted between two layers must not make the inner one take itself for the outermost.
+#[tokio::test]
+async fn what_a_layer_has_written_survives_an_account_that_is_adopted_behind_it() {
+    let service = service_fn(|request: Request<_>| async move {
+        Ok::<_, Infallible>(Response::new(request.headers().clone()))
+    });
+    let adopt = AdoptConnectInfoLayer::new(|_: &http::Extensions| Some(TlsConnectInfo::new(None)));
+    let inner =
+        adopt.layer(ClientCertLayer::with_dialect(tower_client_cert::dialect::Nginx::new()).layer(service));
+    let service = ClientCertLayer::new().layer(inner);
+    let request = Request::get("/").header(CERT, "forged").body(Body::empty()).unwrap();
+    let headers = service.oneshot(request).await.unwrap().into_body();
+    assert_eq!(headers.get(CERT), None);
+    assert_eq!(headers["x-forwarded-tls-client-cert-verify"], "NONE");
+    assert_eq!(headers["x-ssl-client-verify"], "NONE");
 }
 
 /// Keeps what came under its name, and tries to keep what is not its own.
